@@ -1,0 +1,41 @@
+# lexome: language models of life, honestly evaluated. One target a study, one report for all.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+report: "resources/report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/download.smk"
+include: "rules/prepare.smk"
+include: "rules/split.smk"
+include: "rules/tokenise.smk"
+include: "rules/embed.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    download,
+
+
+rule all:
+    default_target: True
+    input:
+        report="results/report.html",
+        summary="results/summary.txt",
+    message:
+        "The report is results/report.html"
+
+
+onsuccess:
+    print_summary()

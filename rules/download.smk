@@ -1,0 +1,84 @@
+"""Download: datasets and backbones, verified by sha256.
+
+Needs: config/datasets.yaml, config/backbones.yaml; the network or a mirror.
+Makes: resources/data/<dataset>/<file>, resources/backbones/<backbone>/. `snakemake download` makes all of them, for
+machines whose nodes have no network.
+"""
+
+
+def file_spec(wildcards):
+    """The registry entry of one file of a dataset."""
+    return settings.file_spec(datasets, f"resources/data/{wildcards.dataset}/{wildcards.file}")
+
+
+def backbone_spec(wildcards):
+    """The registry entry of a backbone."""
+    return backbones[wildcards.backbone]
+
+
+rule download:
+    input:
+        data=plan.downloaded_files(studies),
+        backbones=[backbone_folder(name) for name in plan.used_backbones(studies)],
+
+
+rule download_file:
+    output:
+        file="resources/data/{dataset}/{file}",
+    log:
+        "results/logs/download_file/{dataset}/{file}.log",
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="2h",
+    params:
+        spec=file_spec,
+    message:
+        "Download {wildcards.file} of {wildcards.dataset}"
+    script:
+        "../scripts/download_file.py"
+
+
+rule download_backbone:
+    output:
+        folder=directory("resources/backbones/{backbone}"),
+    log:
+        "results/logs/download_backbone/{backbone}.log",
+    wildcard_constraints:
+        backbone=any_of(name for name in backbones if "init" not in backbones[name]),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(4000),
+        runtime="2h",
+    params:
+        spec=backbone_spec,
+    message:
+        "Download the backbone {wildcards.backbone}"
+    script:
+        "../scripts/download_backbone.py"
+
+
+rule initialise_backbone:
+    output:
+        folder=directory("resources/backbones/{backbone}"),
+    log:
+        "results/logs/initialise_backbone/{backbone}.log",
+    wildcard_constraints:
+        backbone=any_of(name for name in backbones if "init" in backbones[name]),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(4000),
+        runtime="10m",
+    params:
+        spec=backbone_spec,
+        code=code("initialise_backbone"),
+    message:
+        "Initialise the backbone {wildcards.backbone} with random weights"
+    script:
+        "../scripts/initialise_backbone.py"

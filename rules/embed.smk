@@ -1,0 +1,78 @@
+"""Embed: tokens to fixed-size vectors of a frozen backbone, one job a shard.
+
+Needs: results/<study>/tokens/<backbone>/, the backbone's weights.
+Makes: results/<study>/embeddings/<backbone>/: shards/<n>.npy (rows x layers x width) and .parquet (their ids),
+index.parquet (id, shard, row), manifest.json.
+"""
+
+
+def embedding_settings(wildcards):
+    """Layers, pooling and token budget of a backbone."""
+    return backbones[wildcards.backbone]["embedding"]
+
+
+def shard_count(wildcards):
+    """Embedding jobs of a study."""
+    return studies[wildcards.study]["shards"]
+
+
+def shard_files(suffix):
+    """An input function: one file of every shard of a study's embeddings."""
+
+    def files(wildcards):
+        folder = f"results/{wildcards.study}/embeddings/{wildcards.backbone}/shards"
+        return [f"{folder}/{shard}.{suffix}" for shard in range(shard_count(wildcards))]
+
+    return files
+
+
+rule embed_sequences:
+    input:
+        tokens="results/{study}/tokens/{backbone}",
+        backbone=backbone_files,
+    output:
+        vectors="results/{study}/embeddings/{backbone}/shards/{shard}.npy",
+        ids="results/{study}/embeddings/{backbone}/shards/{shard}.parquet",
+    log:
+        "results/logs/embed_sequences/{study}/{backbone}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embed_sequences/{study}/{backbone}/{shard}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=grow_memory(4000),
+        runtime="4h",
+    params:
+        settings=embedding_settings,
+        shards=shard_count,
+        code=code("embed_sequences"),
+    message:
+        "Embed shard {wildcards.shard} of {wildcards.study} with {wildcards.backbone}"
+    script:
+        "../scripts/embed_sequences.py"
+
+
+rule index_embeddings:
+    input:
+        vectors=shard_files("npy"),
+        ids=shard_files("parquet"),
+    output:
+        index="results/{study}/embeddings/{backbone}/index.parquet",
+        manifest="results/{study}/embeddings/{backbone}/manifest.json",
+    log:
+        "results/logs/index_embeddings/{study}/{backbone}.log",
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(1000),
+        runtime="10m",
+    params:
+        settings=embedding_settings,
+        code=code("index_embeddings"),
+    message:
+        "Index the embeddings of {wildcards.study} with {wildcards.backbone}"
+    script:
+        "../scripts/index_embeddings.py"

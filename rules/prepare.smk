@@ -1,0 +1,84 @@
+"""Prepare: raw files to examples with labels. The only stage with a rule a study.
+
+Needs: a study's files (config: studies.<study>.prepare).
+Makes: results/ontologies/<ontology>.parquet, results/<study>/examples.parquet, labels.json, prepare.json.
+"""
+
+
+def prepare_settings(wildcards):
+    """The `prepare` entry of a study."""
+    return studies[wildcards.study]["prepare"]
+
+
+def prepare_file(key):
+    """An input function: one file of a study's `prepare` entry, nothing where it is null."""
+
+    def file(wildcards):
+        return prepare_settings(wildcards).get(key) or []
+
+    return file
+
+
+def ontology_source(wildcards):
+    """The OBO file of an ontology."""
+    return plan.ontologies(studies)[wildcards.ontology]
+
+
+def ontology_table(wildcards):
+    """The parsed ontology of a study."""
+    name = plan.ontology_name(prepare_settings(wildcards)["ontology"])
+    return f"results/ontologies/{name}.parquet"
+
+
+rule parse_ontology:
+    input:
+        obo=ontology_source,
+    output:
+        terms="results/ontologies/{ontology}.parquet",
+    log:
+        "results/logs/parse_ontology/{ontology}.log",
+    benchmark:
+        "results/benchmarks/parse_ontology/{ontology}.tsv"
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="15m",
+    params:
+        code=code("parse_ontology"),
+    message:
+        "Parse the ontology {wildcards.ontology}"
+    script:
+        "../scripts/parse_ontology.py"
+
+
+rule prepare_protein_function:
+    input:
+        ontology=ontology_table,
+        annotations=prepare_file("annotations"),
+        sequences=prepare_file("sequences"),
+        taxonomy=prepare_file("taxonomy"),
+    output:
+        examples="results/{study}/examples.parquet",
+        labels="results/{study}/labels.json",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_protein_function/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_protein_function/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "protein_function")),
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(4000),
+        runtime="30m",
+    params:
+        settings=prepare_settings,
+        code=code("prepare_protein_function"),
+    message:
+        "Prepare the proteins and functions of {wildcards.study}"
+    script:
+        "../scripts/prepare_protein_function.py"

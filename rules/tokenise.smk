@@ -1,0 +1,40 @@
+"""Tokenise: examples to token ids of a backbone.
+
+Needs: results/<study>/examples.parquet, the backbone's tokenizer.
+Makes: results/<study>/tokens/<backbone>/, a Hugging Face dataset on disk.
+"""
+
+
+def backbone_files(wildcards):
+    """The folder of the backbone in the wildcards."""
+    return backbone_folder(wildcards.backbone)
+
+
+def max_tokens(wildcards):
+    """Tokens that the backbone takes, special tokens included."""
+    return backbones[wildcards.backbone]["max_tokens"]
+
+
+rule tokenise_examples:
+    input:
+        examples="results/{study}/examples.parquet",
+        backbone=backbone_files,
+    output:
+        tokens=directory("results/{study}/tokens/{backbone}"),
+    log:
+        "results/logs/tokenise_examples/{study}/{backbone}.log",
+    benchmark:
+        "results/benchmarks/tokenise_examples/{study}/{backbone}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="30m",
+    params:
+        max_tokens=max_tokens,
+        code=code("tokenise_examples"),
+    message:
+        "Tokenise {wildcards.study} for {wildcards.backbone}"
+    script:
+        "../scripts/tokenise_examples.py"

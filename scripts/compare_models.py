@@ -1,0 +1,165 @@
+"""Bring all runs of a study's split together: means over seeds, intervals, published figures, differences."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lexome.bootstrap import combine_seeds, interval, paired_difference, stream
+from lexome.errors import LexomeError
+from lexome.runtime import atomic, read_json
+
+COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
+DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+
+
+def compare_models(
+    metrics: list[str | Path],
+    replicates: list[str | Path],
+    published: list[dict],
+    trivial: str,
+    settings: dict,
+    comparison_out: str | Path,
+    differences_out: str | Path,
+) -> None:
+    """Write `comparison.tsv` and `differences.tsv`.
+
+    Parameters
+    ----------
+    metrics, replicates
+        `metrics.json` and `replicates.npz` of every run of one study and split, in the same order.
+    published
+        The study's rows in `config/published.yaml`; those of other splits are left out.
+    trivial
+        The model that every other one is compared to.
+    settings
+        As in `evaluate_model`; `level` and `seed` are used.
+    comparison_out
+        One row a figure. value = mean over the `seeds` runs that define it; low and high cover test examples
+        and training runs; n = units (proteins, terms) that define it, the fewest of those runs.
+    differences_out
+        model - trivial under the same resamples; n = the fewer units of the two.
+
+    Raises
+    ------
+    LexomeError
+        If the runs are of several studies or splits, were judged on different examples or drawn differently,
+        if a run comes twice, or if the trivial model is not among them.
+    """
+    runs = [read_json(path) for path in metrics]
+    _check_runs(metrics, runs)
+    study, split = (runs[0]["rows"][0][key] for key in ("study", "split"))
+    models = {row["model"] for run in runs for row in run["rows"]}
+    if trivial not in models:
+        raise LexomeError(
+            f"the trivial model {trivial!r} is none of {split}'s models: {', '.join(sorted(models))}"
+        )
+
+    figures, combined = _over_seeds(runs, [np.load(path) for path in replicates], settings)
+    differences = _to_reference(figures, combined, trivial, settings["level"])
+    cited = [{**row, "study": study} for row in published if row["split"] == split]
+    _write_table(comparison_out, figures + cited, COMPARISON)
+    _write_table(differences_out, differences, DIFFERENCES)
+
+
+def _over_seeds(
+    runs: list[dict], draws: list[dict[str, np.ndarray]], settings: dict
+) -> tuple[list[dict], dict[tuple, np.ndarray]]:
+    """Rows of the comparison, and the replicates over seeds by (subset, metric, model)."""
+    parts = {}
+    for run, draw in zip(runs, draws, strict=True):
+        for row in run["rows"]:
+            parts.setdefault((row["subset"], row["metric"], row["model"]), []).append((row, draw))
+    figures, combined = [], {}
+    for (subset, metric, model), found in parts.items():
+        found = sorted(found, key=lambda pair: pair[0]["seed"])
+        defined = [(row, draw) for row, draw in found if row["value"] is not None]
+        first = found[0][0]
+        figure = {key: first[key] for key in ("study", "split", "subset", "model", "metric")}
+        figure |= {"n": 0, "seeds": 0, "source": "measured"}
+        if defined:
+            values = np.stack([draw[f"{subset}/{metric}"] for _, draw in defined])
+            replicates = combine_seeds(values, stream(settings["seed"], model))
+            combined[subset, metric, model] = replicates
+            figure["value"] = float(np.mean([row["value"] for row, _ in defined]))
+            figure["low"], figure["high"] = interval(replicates, settings["level"])
+            figure |= {"n": min(row["n"] for row, _ in defined), "seeds": len(defined)}
+        figures.append(figure)
+    return figures, combined
+
+
+def _to_reference(
+    figures: list[dict], combined: dict[tuple, np.ndarray], trivial: str, level: float
+) -> list[dict]:
+    """Rows of the differences: every model against the trivial one."""
+    reference = {(row["subset"], row["metric"]): row for row in figures if row["model"] == trivial}
+    rows = []
+    for row in figures:
+        if row["model"] == trivial:
+            continue
+        subset, metric = row["subset"], row["metric"]
+        other = reference[subset, metric]
+        difference = {key: row[key] for key in ("study", "split", "subset", "model", "metric")}
+        difference |= {"reference": trivial, "n": min(row["n"], other["n"])}
+        if difference["n"]:
+            drawn = paired_difference(
+                combined[subset, metric, row["model"]], combined[subset, metric, trivial]
+            )
+            difference["difference"] = row["value"] - other["value"]
+            difference["low"], difference["high"] = interval(drawn, level)
+        rows.append(difference)
+    return rows
+
+
+def _check_runs(paths: list[str | Path], runs: list[dict]) -> None:
+    """Refuse runs whose figures may not stand in one table."""
+    if not runs:
+        raise LexomeError("there are no runs to compare; give the study models and seeds in the config")
+    seen = {}
+    for path, run in zip(paths, runs, strict=True):
+        name = tuple(run["rows"][0][key] for key in ("study", "split", "model", "seed"))
+        if name in seen:
+            raise LexomeError(f"{path}: the same run as {seen[name]}; give every run once")
+        seen[name] = path
+        if name[:2] != next(iter(seen))[:2]:
+            raise LexomeError(
+                f"{path}: of another study or split than {paths[0]}; compare one split at a time"
+            )
+        for what, part in (("on other examples", _examples), ("with other settings", _drawing)):
+            if part(run) != part(runs[0]):
+                raise LexomeError(f"{path}: judged {what} than {paths[0]}; run evaluate_model for both again")
+
+
+def _examples(run: dict) -> dict[str, str]:
+    return {subset: about["digest"] for subset, about in run["meta"]["subsets"].items()}
+
+
+def _drawing(run: dict) -> list:
+    return [run["meta"]["settings"][key] for key in ("replicates", "seed", "distant")]
+
+
+def _write_table(path: str | Path, rows: list[dict], columns: list[str]) -> None:
+    """TSV by subset and metric, the highest first, six significant digits, undefined figures empty."""
+    value = "value" if "value" in columns else "difference"
+    table = pd.DataFrame(rows, columns=columns).sort_values(
+        ["subset", "metric", value, "model"], ascending=[True, True, False, True]
+    )
+    for name in {"n", "seeds"} & set(columns):
+        table[name] = table[name].astype("Int64")
+    with atomic(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    from lexome.runtime import job
+
+    with job(snakemake):
+        compare_models(
+            snakemake.input.metrics,
+            snakemake.input.replicates,
+            snakemake.params.published,
+            snakemake.params.trivial,
+            snakemake.params.settings,
+            snakemake.output.comparison,
+            snakemake.output.differences,
+        )

@@ -1,0 +1,74 @@
+"""Embed one shard of a study's examples with a frozen backbone."""
+
+import logging
+import time
+
+import numpy as np
+import pandas as pd
+
+from lexome.runtime import atomic, job, progress, write_parquet
+
+
+def embed_sequences(
+    tokens_path: str,
+    backbone: str,
+    settings: dict,
+    shard: int,
+    shards: int,
+    threads: int,
+    gpus: int,
+    vectors_path: str,
+    ids_path: str,
+) -> None:
+    """Write the shard's vectors, float32 `.npy` of shape (rows, layers, width), and the ids of its rows.
+
+    Parameters
+    ----------
+    settings
+        `layers`, `pooling` and `batch_tokens` of the backbone's embedding.
+    """
+    import datasets
+    import torch
+
+    from lexome.devices import find_device, set_threads
+    from lexome.embedding import LayerReader, embed, load_backbone, shard_rows
+    from lexome.tokens import load_tokenizer
+
+    set_threads(threads)
+    device = find_device(gpus)
+    tokens = datasets.load_from_disk(tokens_path)
+    chosen = tokens.select(shard_rows(tokens["length"], shard, shards))
+    reader = LayerReader(load_backbone(backbone, device), settings["layers"])
+    logging.info("%d sequences on %s, torch %s", len(chosen), device, torch.__version__)
+
+    started = time.perf_counter()
+    with progress(total=sum(chosen["length"]), unit="tokens", desc=f"shard {shard + 1}/{shards}") as line:
+        vectors = embed(
+            list(chosen["input_ids"]),
+            reader,
+            load_tokenizer(backbone),
+            settings["pooling"],
+            settings["batch_tokens"],
+            device,
+            report=lambda _sequences, n_tokens: line.update(n_tokens),
+        )
+    seconds = time.perf_counter() - started
+    logging.info("%.1f sequences/s, %.0f tokens/s", len(chosen) / seconds, sum(chosen["length"]) / seconds)
+    write_parquet(ids_path, pd.DataFrame({"id": chosen["id"]}))
+    with atomic(vectors_path) as temporary, open(temporary, "wb") as file:
+        np.save(file, vectors)
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        embed_sequences(
+            snakemake.input.tokens,
+            snakemake.input.backbone,
+            snakemake.params.settings,
+            int(snakemake.wildcards.shard),
+            snakemake.params.shards,
+            snakemake.threads,
+            snakemake.resources.get("gpu", 0),
+            snakemake.output.vectors,
+            snakemake.output.ids,
+        )

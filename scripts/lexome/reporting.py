@@ -1,0 +1,340 @@
+"""What the report says: verdicts, summary lines, tables, leakage notes and costs, from the files of a run."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lexome.look import lower_is_better, metric_title, plural
+
+SUBSETS = ("test", "test_distant", "valid")
+SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid"}
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read `comparison.tsv` or `differences.tsv`; figures are floats (NaN where empty), the rest is text."""
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    for name in {"value", "difference", "low", "high", "n", "seeds"} & set(table):
+        table[name] = pd.to_numeric(table[name].replace("", np.nan), errors="raise")
+    return table
+
+
+def find(table: pd.DataFrame, **where: str) -> dict | None:
+    """The first row with these values, as a dict or None; measured rows unless `source` is asked for."""
+    if "source" in table and "source" not in where:
+        where["source"] = "measured"
+    for name, value in where.items():
+        table = table[table[name] == value]
+    return None if table.empty else table.iloc[0].to_dict()
+
+
+def best_model(comparison: pd.DataFrame, metric: str, trivial: str) -> str | None:
+    """The model with the best `metric` on valid, the trivial one aside; None where there is no other.
+
+    Test figures have no say in this choice.
+    """
+    rows = comparison[(comparison["source"] == "measured") & (comparison["subset"] == "valid")]
+    rows = rows[(rows["metric"] == metric) & (rows["model"] != trivial) & rows["value"].notna()]
+    if rows.empty:
+        return None
+    return rows.sort_values(["value", "model"], ascending=[lower_is_better(metric), True])["model"].iloc[0]
+
+
+def figure_text(row: Mapping | None, dash: str = "–", signed: bool = False) -> str:
+    """`0.312 [0.295-0.331]` of a row with value (or difference), low and high; "" where there is no value."""
+    if row is None:
+        return ""
+    value = row["value"] if "value" in row else row["difference"]
+    if not np.isfinite(value):
+        return ""
+    interval = interval_text(row["low"], row["high"], dash, signed)
+    return number_text(value, signed) + (f" [{interval}]" if interval else "")
+
+
+def interval_text(low: float | None, high: float | None, dash: str = "–", signed: bool = False) -> str:
+    """`0.295-0.331`; `to` between negative or signed numbers, where a dash would be misread; "" for none."""
+    if low is None or high is None or not (np.isfinite(low) and np.isfinite(high)):
+        return ""
+    between = " to " if signed or min(low, high) < 0 else dash
+    return f"{number_text(low, signed)}{between}{number_text(high, signed)}"
+
+
+def number_text(value: float, signed: bool = False) -> str:
+    """Three decimals below 10, one below 1,000, none above."""
+    decimals = 3 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:{'+' if signed else ''},.{decimals}f}".replace("-", "−")
+
+
+def verdict(comparison: pd.DataFrame, differences: pd.DataFrame, metric: str, trivial: str) -> dict[str, str]:
+    """One plain sentence on whether the model chosen on valid beats the trivial baseline on test.
+
+    Returns
+    -------
+    `text`, and `tone`: "yes" where the interval of the paired difference lies on the better side of 0, "no"
+    where it does not, "unknown" where there is nothing to say it by.
+    """
+    best, title = best_model(comparison, metric, trivial), metric_title(metric)
+    row = best and find(differences, subset="test", metric=metric, model=best, reference=trivial)
+    if not best:
+        return {
+            "tone": "unknown",
+            "text": f"No model was compared to the trivial baseline {trivial} in {title}.",
+        }
+    if not row or not np.isfinite(row["difference"]):
+        return {"tone": "unknown", "text": f"{best} could not be compared to {trivial} in {title} on test."}
+    if _gain(row, metric) is None:
+        rows = differences[(differences["subset"] == "test") & (differences["metric"] == metric)]
+        winners = [other["model"] for other in rows.to_dict("records") if _gain(other, metric)]
+        start = "The model chosen on valid does not" if winners else "No model clearly"
+        how = figure_text(row, signed=True)
+        text = (
+            f"{start} beat{'s' * (not winners)} the trivial baseline: {best} differs from {trivial} by {how}"
+        )
+        return {"tone": "no", "text": f"{text} in {title} on test."}
+    text = f"{best} beats {trivial} by {_gain(row, metric)} in {title} on test"
+    far = find(differences, subset="test_distant", metric=metric, model=best, reference=trivial)
+    if far and np.isfinite(far["difference"]):
+        gain = _gain(far, metric)
+        far_text = figure_text(far, signed=True)
+        text += f", and by {gain} on distant test" if gain else f"; on distant test it does not ({far_text})"
+    return {"tone": "yes", "text": text + "."}
+
+
+def _gain(row: Mapping, metric: str) -> str | None:
+    """The difference in the better direction, where its interval excludes 0; else None."""
+    sign = -1 if lower_is_better(metric) else 1
+    low, high = sorted((sign * row["low"], sign * row["high"]))
+    if not low > 0:
+        return None
+    return figure_text({"value": sign * row["difference"], "low": low, "high": high})
+
+
+def summary_line(
+    comparison: pd.DataFrame, headline: Sequence[str], trivial: str, nouns: Sequence[str] = ()
+) -> str:
+    """One line on how good a study's models are under one split, from its `comparison.tsv` alone.
+
+    Parameters
+    ----------
+    headline
+        Metrics; the first one judges, and published values of the first that has some are told.
+    nouns
+        What examples and labels are called; a metric `<noun>_...` counts that noun in its column n.
+    """
+    where = (
+        f"{comparison['study'].iloc[0]}/{comparison['split'].iloc[0]}"
+        if len(comparison)
+        else "empty comparison"
+    )
+    best = best_model(comparison, headline[0], trivial)
+    base = find(comparison, subset="test", metric=headline[0], model=trivial)
+    title = metric_title(headline[0])
+    if best is None:
+        return f"{where}: {title} {trivial} {figure_text(base, '-') or 'undefined'}, no other model"
+    row = find(comparison, subset="test", metric=headline[0], model=best)
+    notes = [", ".join(_counts(comparison, headline, best, nouns))]
+    far = find(comparison, subset="test_distant", metric=headline[0], model=best)
+    if far and np.isfinite(far["value"]):
+        notes.append(f"distant test {figure_text(far, '-')}")
+    notes.append(_published_note(comparison, headline, best, trivial))
+    notes = "; ".join(note for note in notes if note)
+    against = f"{trivial} {_number(base)}"
+    text = f"{where}: {title} {best} {figure_text(row, '-') or 'undefined'} vs {against}"
+    return text + (f" ({notes})" if notes else "")
+
+
+def _number(row: Mapping | None) -> str:
+    return number_text(row["value"]) if row and np.isfinite(row["value"]) else "undefined"
+
+
+def _counts(
+    comparison: pd.DataFrame, headline: Sequence[str], model: str, nouns: Sequence[str]
+) -> Iterable[str]:
+    for noun in nouns:
+        for metric in headline:
+            row = find(comparison, subset="test", metric=metric, model=model)
+            if metric.startswith(f"{noun}_") and row and np.isfinite(row["n"]):
+                yield f"{int(row['n']):,} {plural(noun)}"
+                break
+
+
+def _published_note(comparison: pd.DataFrame, headline: Sequence[str], best: str, trivial: str) -> str:
+    for place, metric in enumerate(headline):
+        values = published(comparison, metric)["value"]
+        if values.empty:
+            continue
+        span = " and ".join(dict.fromkeys(number_text(value) for value in values.sort_values()))
+        if place == 0:
+            return f"published {span}"
+        here = find(comparison, subset="test", metric=metric, model=best)
+        base = find(comparison, subset="test", metric=metric, model=trivial)
+        theirs = f"published {span} is {metric_title(metric)}"
+        ours = figure_text(here, "-") or "undefined"
+        return f"{theirs}, where {best} has {ours} and {trivial} {_number(base)}"
+    return ""
+
+
+def published(comparison: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Test rows of `metric` that others published."""
+    others = comparison[(comparison["source"] != "measured") & (comparison["subset"] == "test")]
+    return others[(others["metric"] == metric) & others["value"].notna()]
+
+
+def pivot(table: pd.DataFrame, columns: Sequence[tuple[str, str]], trivial: str) -> list[dict]:
+    """Rows of a table for people: one a (model, source), a cell a (metric, subset) in the order of `columns`.
+
+    Parameters
+    ----------
+    table
+        `comparison.tsv` or `differences.tsv`.
+
+    Returns
+    -------
+    Dicts `model`, `source`, `published` and `trivial` (bool), `seeds` (int or None) and `cells`: per column
+    None or `value`, `low`, `high` (None where empty), `n` and `excludes_0` (bool: the interval does). The
+    best row in the first column comes first, rows without a figure there last.
+    """
+    name = "value" if "value" in table else "difference"
+    source = table["source"] if "source" in table else pd.Series("measured", index=table.index)
+    rows = []
+    for (model, origin), part in table.assign(source=source).groupby(["model", "source"], sort=True):
+        known = part[part[name].notna()].drop_duplicates(["metric", "subset"]).set_index(["metric", "subset"])
+        cells = [_cell(known.loc[column], name) if column in known.index else None for column in columns]
+        if not any(cells):
+            continue
+        seeds = part["seeds"].max() if "seeds" in part else np.nan
+        rows.append(
+            {
+                "model": model,
+                "source": origin,
+                "published": origin != "measured",
+                "trivial": model == trivial,
+                "seeds": int(seeds) if np.isfinite(seeds) else None,
+                "cells": cells,
+            }
+        )
+    sign = 1 if columns and lower_is_better(columns[0][0]) else -1
+    return sorted(rows, key=lambda row: sign * row["cells"][0]["value"] if row["cells"][0] else np.inf)
+
+
+def _cell(row: pd.Series, name: str) -> dict:
+    low, high = (float(row[end]) if np.isfinite(row[end]) else None for end in ("low", "high"))
+    excludes_0 = low is not None and high is not None and (low > 0 or high < 0)
+    n = int(row["n"]) if np.isfinite(row["n"]) else None
+    return {"value": float(row[name]), "low": low, "high": high, "n": n, "excludes_0": excludes_0}
+
+
+def ordered_metrics(table: pd.DataFrame, headline: Sequence[str]) -> list[str]:
+    """All metrics of a table, the headline ones first, the others in alphabetical order."""
+    present = set(table["metric"])
+    return [name for name in headline if name in present] + sorted(present - set(headline))
+
+
+def ordered_subsets(table: pd.DataFrame) -> list[str]:
+    """Subsets of a table: test, test_distant, valid, then any others."""
+    present = set(table["subset"])
+    return [name for name in SUBSETS if name in present] + sorted(present - set(SUBSETS))
+
+
+def leakage_note(leakage: Mapping, example_noun: str) -> str:
+    """One sentence on how close the test examples lie to the training examples."""
+    test = leakage.get("subsets", {}).get("test", {})
+    examples = test.get("examples", 0)
+    if not examples:
+        return "There is no test subset to check."
+    near, nouns = test["near_duplicates"], plural(example_noun)
+    return (
+        f"{near:,} of {examples:,} test {nouns} ({near / examples:.1%}) have a near-duplicate in training "
+        f"(similarity {leakage['near']:g} or more); {test['identical']:,} have an identical one. "
+        f"{test['distant']:,} are distant from all of training (below {leakage['distant']:g})."
+    )
+
+
+def costs(folder: str | Path) -> list[dict]:
+    """What every rule cost, from Snakemake's benchmark files `<folder>/<rule>/**/*.tsv`.
+
+    Returns
+    -------
+    Dicts `rule`, `jobs`, `seconds` (sum over jobs), `longest` (s), `cpu_seconds` (sum) and `memory_mb` (the
+    highest resident set); NaN where Snakemake measured nothing. The dearest rule comes first.
+    """
+    folder = Path(folder)
+    rows = []
+    for path in sorted(folder.rglob("*.tsv")) if folder.is_dir() else []:
+        table = pd.read_csv(path, sep="\t")
+        numbers = {
+            name: pd.to_numeric(table[name], errors="coerce").mean() if name in table else np.nan
+            for name in ("s", "cpu_time", "max_rss")
+        }
+        rows.append({"rule": path.relative_to(folder).parts[0].removesuffix(".tsv"), **numbers})
+    if not rows:
+        return []
+    by_rule = pd.DataFrame(rows).groupby("rule")
+    table = pd.DataFrame(
+        {
+            "jobs": by_rule.size(),
+            "seconds": by_rule["s"].sum(),
+            "longest": by_rule["s"].max(),
+            "cpu_seconds": by_rule["cpu_time"].sum(min_count=1),
+            "memory_mb": by_rule["max_rss"].max(),
+        }
+    )
+    return table.sort_values("seconds", ascending=False, kind="stable").reset_index().to_dict("records")
+
+
+def duration(seconds: float) -> str:
+    """`8.2 s`, `3 min 05 s`, `2 h 10 min`; a dash for NaN."""
+    if not np.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def licence_flag(licence: str | None) -> str | None:
+    """What a licence asks for beyond naming the source: "copyleft", "non-commercial", "unknown" or None."""
+    text = re.sub(r"[^a-z0-9]+", " ", (licence or "").lower())
+    if not text.strip() or "unknown" in text:
+        return "unknown"
+    if re.search(r"\bnc\b|non ?commercial|academic use|research use", text):
+        return "non-commercial"
+    copyleft = r"\b[al]?gpl|general public|\bby sa\b|share ?alike|\bodbl|\beupl|\bcecill|\bmpl"
+    return "copyleft" if re.search(copyleft, text) else None
+
+
+def describe_source(entry: Mapping) -> dict:
+    """A registry entry (dataset or backbone, with its `name`) in the form that the report shows.
+
+    Returns
+    -------
+    `name`, `title`, `version` (of a backbone: its revision, package, path or "random weights"), `licence`,
+    `flag` (see `licence_flag`), `citation`, `kind`, `parameters` (int or None) and `files` (dicts `name`,
+    `sha256`, `size`).
+    """
+    versions = [entry.get(key) for key in ("version", "revision", "package", "path")]
+    if entry.get("init"):
+        versions.append("random weights")
+    licence = entry.get("licence") or ""
+    files = (entry.get("files") or {}).items()
+    return {
+        "name": entry["name"],
+        "title": entry.get("title") or entry["name"],
+        "version": next((version for version in versions if version), ""),
+        "licence": licence or "not stated",
+        "flag": licence_flag(licence),
+        "citation": entry.get("citation") or "",
+        "kind": entry.get("kind") or "",
+        "parameters": entry.get("parameters"),
+        "files": [
+            {"name": name, "sha256": spec.get("sha256"), "size": spec.get("size")} for name, spec in files
+        ],
+    }
+
+
+def plain(value: object) -> object:
+    """Nested settings as plain dicts, lists, text and numbers, fit for YAML."""
+    return json.loads(json.dumps(value, default=str))

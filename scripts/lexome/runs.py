@@ -1,0 +1,141 @@
+"""What a run reads and writes: examples with targets, features, predictions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lexome.runtime import atomic, read_json
+
+Features = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The examples of one subset as a model may see them.
+
+    Attributes
+    ----------
+    ids
+        Example ids, length n.
+    targets
+        uint8, shape (n, n_labels); None for test examples, whose labels no model may see.
+    features
+        float32, shape (n, n_features); None for models without features.
+    """
+
+    ids: list[str]
+    targets: np.ndarray | None
+    features: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The three subsets of a split, with the labels that are judged."""
+
+    train: Part
+    valid: Part
+    test: Part
+    labels: list[dict]
+    task: str
+
+
+def target_matrix(labels: pd.Series, chosen: Sequence[int], n_labels: int) -> np.ndarray:
+    """Dense targets of the chosen labels.
+
+    Parameters
+    ----------
+    labels
+        List of label indices (into the study's vocabulary) per example, length n.
+    chosen
+        Vocabulary indices of the judged labels, in the order of the columns.
+    n_labels
+        Size of the vocabulary.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, shape (n, len(chosen)).
+    """
+    column = np.full(n_labels, -1, dtype=np.int64)
+    column[np.asarray(chosen, dtype=np.int64)] = np.arange(len(chosen))
+    sizes = labels.map(len).to_numpy()
+    flat = np.concatenate(labels.tolist()).astype(np.int64) if sizes.sum() else np.array([], dtype=np.int64)
+    rows, columns = np.repeat(np.arange(len(labels)), sizes), column[flat]
+    targets = np.zeros((len(labels), len(chosen)), dtype=np.uint8)
+    targets[rows[columns >= 0], columns[columns >= 0]] = 1
+    return targets
+
+
+def load_run(examples: str, study_labels: str, assignment: str, split_labels: str, features: Features | None) -> RunData:
+    """Load a split for training. The labels of test examples are dropped before anything else happens.
+
+    Parameters
+    ----------
+    examples, study_labels, assignment, split_labels
+        `examples.parquet`, `labels.json`, `<split>.parquet` and `<split>.labels.json`.
+    features
+        Gives the features of examples by id, or None.
+    """
+    labels = read_json(split_labels)
+    n_labels = len(read_json(study_labels)["labels"])
+    table = pd.read_parquet(assignment, columns=["id", "subset"]).merge(
+        pd.read_parquet(examples, columns=["id", "labels"]), on="id", validate="one_to_one"
+    )
+    chosen = [label["index"] for label in labels["labels"]]
+
+    def part(subset: str) -> Part:
+        rows = table[table["subset"] == subset]
+        ids = rows["id"].tolist()
+        targets = None if subset == "test" else target_matrix(rows["labels"], chosen, n_labels)
+        return Part(ids, targets, None if features is None else features(ids))
+
+    return RunData(part("train"), part("valid"), part("test"), labels["labels"], labels["task"])
+
+
+def write_predictions(path: str | Path, parts: dict[str, tuple[Sequence[str], np.ndarray]]) -> None:
+    """Write predictions, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        A parquet file: `id`, `subset`, `scores` (fixed-size list of float32, one a label).
+    parts
+        Ids and probabilities, shape (n, n_labels), of each subset.
+    """
+    n_labels = {scores.shape[1] for _, scores in parts.values()}
+    if len(n_labels) != 1:
+        raise ValueError(f"subsets with different numbers of labels: {sorted(n_labels)}")
+    width = n_labels.pop()
+    scores = np.concatenate([np.asarray(s, dtype=np.float32) for _, s in parts.values()])
+    if not np.isfinite(scores).all():
+        raise ValueError("predictions are not finite; the model diverged")
+    table = pa.table(
+        {
+            "id": [i for ids, _ in parts.values() for i in ids],
+            "subset": [name for name, (ids, _) in parts.items() for _ in ids],
+            "scores": pa.FixedSizeListArray.from_arrays(pa.array(scores.ravel()), width),
+        }
+    )
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_predictions(path: str | Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read predictions.
+
+    Returns
+    -------
+    rows : pandas.DataFrame
+        `id`, `subset`.
+    scores : numpy.ndarray
+        float32, shape (n, n_labels), aligned with `rows`.
+    """
+    table = pq.read_table(path)
+    column = table["scores"].combine_chunks()
+    scores = column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), column.type.list_size)
+    return table.select(["id", "subset"]).to_pandas(), scores

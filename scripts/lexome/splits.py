@@ -1,0 +1,235 @@
+"""Part a study's examples into train, valid and test, and measure what leaks between them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from lexome.errors import LexomeError
+
+SUBSETS = ("train", "valid", "test")
+
+
+def random_split(groups: Sequence[str], fractions: Mapping[str, float], seed: int) -> np.ndarray:
+    """Assign whole groups of examples to subsets at random.
+
+    Groups are shuffled by `seed`, then each goes to the subset that is furthest below its share, so that the sizes
+    come as near to `fractions` as whole groups allow. The result depends on the set of groups and their sizes, never
+    on the order of the examples.
+
+    Parameters
+    ----------
+    groups
+        One group per example; examples of one group stay together.
+    fractions
+        Share of the examples of each of `train`, `valid` and `test`; they sum to 1.
+    seed
+        Seed of the shuffle.
+
+    Returns
+    -------
+    numpy.ndarray
+        Subset names, shape (n_examples,).
+
+    Raises
+    ------
+    LexomeError
+        If the fractions do not sum to 1, or a subset with a share stays empty.
+    """
+    if set(fractions) != set(SUBSETS) or abs(sum(fractions.values()) - 1) > 1e-9:
+        raise LexomeError(f"split fractions must name {', '.join(SUBSETS)} and sum to 1, found {dict(fractions)}")
+    names, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    # Largest groups first, in shuffled order among equals: the small ones then even out what the large ones left.
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    share = np.array([fractions[name] for name in SUBSETS])
+    wanted = share * sizes.sum()
+    filled = np.zeros(len(SUBSETS))
+    subset = np.empty(len(names), dtype=int)
+    for group in order:
+        lacking = np.where(share > 0, (wanted - filled) / np.maximum(wanted, 1e-12), -np.inf)
+        subset[group] = int(np.argmax(lacking))
+        filled[subset[group]] += sizes[group]
+    for name, n, part in zip(SUBSETS, filled, share, strict=True):
+        if part > 0 and n == 0:
+            raise LexomeError(
+                f"the split leaves `{name}` empty: {len(names)} groups of examples are too few for {dict(fractions)}; "
+                "add data or give that subset a larger share"
+            )
+    return np.array(SUBSETS)[subset[inverse]]
+
+
+def shingles(texts: Sequence[str], k: int, unit: str = "character") -> sparse.csr_matrix:
+    """Binary matrix of the distinct k-mers of each text.
+
+    Parameters
+    ----------
+    texts
+        Sequences or texts.
+    k
+        Length of a shingle, in units.
+    unit
+        `character` (k-mers of residues or nucleotides) or `word` (runs of k words, lower case).
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        Shape (n_texts, n_distinct_shingles), int32 ones. A text shorter than k has its whole self as one shingle.
+    """
+    vocabulary: dict[str, int] = {}
+    indices: list[int] = []
+    starts = [0]
+    for text in texts:
+        parts = text.lower().split() if unit == "word" else text
+        join = " ".join if unit == "word" else str
+        found = {join(parts[i : i + k]) for i in range(max(1, len(parts) - k + 1))}
+        indices.extend(vocabulary.setdefault(item, len(vocabulary)) for item in found)
+        starts.append(len(indices))
+    return sparse.csr_matrix(
+        (np.ones(len(indices), dtype=np.int32), np.array(indices, dtype=np.int64), np.array(starts)),
+        shape=(len(starts) - 1, len(vocabulary)),
+    )
+
+
+def nearest(
+    queries: sparse.csr_matrix, references: sparse.csr_matrix, chunk: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
+    """The most similar reference of each query, by containment of its shingles.
+
+    Containment (Broder 1997) is the share of a query's distinct shingles that the reference has too: 1 for a copy or
+    a fragment, near 0 for unrelated sequences.
+
+    Parameters
+    ----------
+    queries, references
+        Rows of one `shingles` matrix, shapes (n_queries, n_shingles) and (n_references, n_shingles).
+    chunk
+        Queries compared at a time; bounds the memory.
+
+    Returns
+    -------
+    similarity : numpy.ndarray
+        float32, shape (n_queries,), in [0, 1].
+    index : numpy.ndarray
+        int64 row of the nearest reference, shape (n_queries,); -1 where nothing is shared.
+    """
+    similarity = np.zeros(queries.shape[0], dtype=np.float32)
+    index = np.full(queries.shape[0], -1, dtype=np.int64)
+    if references.shape[0] == 0:
+        return similarity, index
+    transposed = references.T.tocsr()
+    sizes = np.maximum(np.asarray(queries.sum(axis=1)).ravel(), 1)
+    for start in range(0, queries.shape[0], chunk):
+        shared = (queries[start : start + chunk] @ transposed).tocsr()
+        for row in range(shared.shape[0]):
+            counts = shared.data[shared.indptr[row] : shared.indptr[row + 1]]
+            if counts.size:
+                best = counts.argmax()
+                similarity[start + row] = counts[best] / sizes[start + row]
+                index[start + row] = shared.indices[shared.indptr[row] + best]
+    return similarity, index
+
+
+def audit_leakage(
+    ids: Sequence[str], texts: Sequence[str], subset: np.ndarray, settings: Mapping
+) -> tuple[np.ndarray, dict]:
+    """Measure how close each valid and test example is to the training examples.
+
+    Parameters
+    ----------
+    ids, texts
+        The examples, n_examples each.
+    subset
+        Their subsets, shape (n_examples,).
+    settings
+        `k` and `unit` of the shingles; `near`: similarity from which an example counts as a near-duplicate;
+        `distant`: similarity below which it counts as unrelated to all training examples.
+
+    Returns
+    -------
+    nearest_train : numpy.ndarray
+        float32, shape (n_examples,): similarity to the nearest training example; NaN for training examples.
+    report : dict
+        Counts, quantiles and the closest pairs of each subset, ready for JSON.
+    """
+    ids, texts, subset = np.asarray(ids, dtype=object), np.asarray(texts, dtype=object), np.asarray(subset)
+    k, unit, near, distant = settings["k"], settings["unit"], settings["near"], settings["distant"]
+    matrix = shingles(texts, k, unit)
+    train = np.flatnonzero(subset == "train")
+    seen = {_digest(texts[i]) for i in train}
+    nearest_train = np.full(len(ids), np.nan, dtype=np.float32)
+    report = {
+        "method": f"containment of distinct {k}-{'mers' if unit == 'character' else 'word runs'} in the nearest "
+        "training example",
+        "k": k,
+        "near": near,
+        "distant": distant,
+        "n": {name: int((subset == name).sum()) for name in SUBSETS},
+        "subsets": {},
+    }
+    for name in ("valid", "test"):
+        rows = np.flatnonzero(subset == name)
+        similarity, index = nearest(matrix[rows], matrix[train])
+        nearest_train[rows] = similarity
+        worst = [i for i in np.argsort(-similarity, kind="stable")[:20] if similarity[i] > 0]
+        report["subsets"][name] = {
+            "examples": len(rows),
+            "identical": sum(_digest(texts[i]) in seen for i in rows),
+            "near_duplicates": int((similarity >= near).sum()),
+            "distant": int((similarity < distant).sum()),
+            "quantiles": {str(q): round(float(np.quantile(similarity, q)), 4) for q in (0.1, 0.5, 0.9)}
+            if len(rows)
+            else {},
+            "worst": [
+                {
+                    "id": ids[rows[i]],
+                    "nearest": ids[train[index[i]]],
+                    "similarity": round(float(similarity[i]), 4),
+                }
+                for i in worst
+            ],
+        }
+    return nearest_train, report
+
+
+def choose_labels(labels: pd.Series, train: np.ndarray, n_labels: int, minimum: int) -> tuple[np.ndarray, np.ndarray]:
+    """The labels that enough training examples bear; valid and test have no say.
+
+    Parameters
+    ----------
+    labels
+        List of label indices per example, length n_examples.
+    train
+        Boolean, shape (n_examples,).
+    n_labels
+        Size of the study's vocabulary.
+    minimum
+        Training examples that a label needs.
+
+    Returns
+    -------
+    chosen : numpy.ndarray
+        Indices into the vocabulary, ascending.
+    counts : numpy.ndarray
+        Training examples of each chosen label.
+
+    Raises
+    ------
+    LexomeError
+        If no label has enough.
+    """
+    parts = [np.asarray(row, dtype=np.int64) for row in labels[np.asarray(train)]]
+    counts = np.bincount(np.concatenate(parts) if parts else np.array([], dtype=np.int64), minlength=n_labels)
+    chosen = np.flatnonzero(counts >= minimum)
+    if not chosen.size:
+        raise LexomeError(
+            f"no label has {minimum} training examples (the commonest has {counts.max(initial=0)}); "
+            "lower `min_train_examples` or add data"
+        )
+    return chosen, counts[chosen]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,0 +1,174 @@
+"""Write one self-contained HTML report of all studies, and a line a study and split for the screen."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from lexome import page, reporting
+from lexome.look import metric_title, model_colours, plural
+from lexome.runtime import atomic, read_json
+
+ROOT = Path(page.__file__).resolve().parents[2]
+FILTERS = {
+    "number": reporting.number_text,
+    "interval": lambda row, signed=False: reporting.interval_text(row["low"], row["high"], signed=signed),
+    "duration": reporting.duration,
+    "metric": metric_title,
+    "plural": plural,
+    "subset": lambda name: reporting.SUBSET_TITLES.get(name, name),
+}
+
+
+def make_report(
+    studies: Mapping[str, Mapping],
+    config: Mapping,
+    benchmarks: str,
+    template: str,
+    report_path: str,
+    summary_path: str,
+    root: str | Path = ROOT,
+) -> None:
+    """Write the report and the summary.
+
+    Parameters
+    ----------
+    studies
+        By name: `title`, `summary`, `models` (names in the config's order), `trivial`, `headline` (metrics,
+        the first one judges), `labels` and `prepare` (paths), `datasets` and `backbones` (registry entries,
+        each with its `name`), and `splits`, by name: `comparison`, `differences`, `leakage`, `assignment`,
+        `split_labels` (paths) and `figures`, each with `path`, `title` and `caption` (see `page.caption`). If
+        wanted, `files`: paths of the user's own input files, which are named with their sha256.
+    config
+        The resolved config, shown as YAML.
+    benchmarks
+        The folder of Snakemake's benchmark files.
+    root
+        The folder of the workflow, whose version and commit are named.
+    """
+    counter = itertools.count(1)
+    told = [describe_study(name, study, counter) for name, study in studies.items()]
+    config_text = yaml.safe_dump(reporting.plain(config), sort_keys=False, allow_unicode=True, width=100)
+    context = {
+        "studies": told,
+        "level": config.get("bootstrap", {}).get("level", 0.95),
+        "costs": reporting.costs(benchmarks),
+        "config": config_text,
+        "environment": page.environment(root),
+        "sources": sources(told),
+        "colours": page.theme_colours(),
+    }
+    html = page.render(template, context, FILTERS)
+    lines = [split["summary"] for study in told for split in study["splits"]]
+    with atomic(report_path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    with atomic(summary_path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
+    """Everything that the template says of one study; `counter` numbers the figures of the page."""
+    labels = read_json(study["labels"])
+    colours = model_colours(study["models"], study["trivial"])
+    described = {
+        "name": name,
+        "nouns": (labels["example_noun"], labels["label_noun"]),
+        "n_labels": len(labels["labels"]),
+        "colours": {name: page.css_colour(colour) for name, colour in colours.items()},
+        "counts": read_json(study["prepare"])["counts"],
+        "files": [page.describe_file(path) for path in study.get("files", [])],
+        "datasets": [reporting.describe_source(entry) for entry in study["datasets"]],
+        "backbones": [reporting.describe_source(entry) for entry in study["backbones"]],
+        **{key: study[key] for key in ("title", "summary", "trivial", "headline")},
+    }
+    described["splits"] = [
+        describe_split(split, files, described, counter) for split, files in study["splits"].items()
+    ]
+    return described
+
+
+def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[int]) -> dict:
+    """Everything that the template says of one split of a study."""
+    comparison, differences = (reporting.read_table(files[key]) for key in ("comparison", "differences"))
+    leakage = read_json(files["leakage"])
+    headline, trivial = study["headline"], study["trivial"]
+    judge, best = headline[0], reporting.best_model(comparison, headline[0], trivial)
+    metrics, subsets = reporting.ordered_metrics(comparison, headline), reporting.ordered_subsets(comparison)
+    shown = [(metric, subset) for metric in headline for subset in subsets if subset != "valid"]
+    wanted = {"metric": judge, "model": best}
+    return {
+        "name": name,
+        "sizes": subset_sizes(files["assignment"]),
+        "n_judged": len(read_json(files["split_labels"])["labels"]),
+        "leakage": leakage,
+        "leakage_note": reporting.leakage_note(leakage, study["nouns"][0]),
+        "summary": reporting.summary_line(comparison, headline, trivial, study["nouns"]),
+        "verdict": reporting.verdict(comparison, differences, judge, trivial),
+        "best": best,
+        "best_test": reporting.find(comparison, subset="test", **wanted),
+        "best_distant": reporting.find(comparison, subset="test_distant", **wanted),
+        "trivial_test": reporting.find(comparison, subset="test", metric=judge, model=trivial),
+        "trivial_distant": reporting.find(comparison, subset="test_distant", metric=judge, model=trivial),
+        "published": [
+            row for metric in headline for row in reporting.published(comparison, metric).to_dict("records")
+        ],
+        "citations": list(dict.fromkeys(source for source in comparison["source"] if source != "measured")),
+        "headline_columns": shown,
+        "headline_rows": reporting.pivot(comparison, shown, trivial),
+        "difference_rows": reporting.pivot(differences, shown, trivial),
+        "metrics": metrics,
+        "all_rows": tables(comparison, metrics, subsets, trivial),
+        "all_differences": tables(differences, metrics, subsets, trivial),
+        "figures": [
+            describe_figure(figure, next(counter), study["name"], name) for figure in files["figures"]
+        ],
+    }
+
+
+def tables(
+    table: pd.DataFrame, metrics: list[str], subsets: list[str], trivial: str
+) -> list[tuple[str, list[tuple[str, str]], list[dict]]]:
+    """(subset, columns, rows) of a table of all metrics for each subset."""
+    columns = {subset: [(metric, subset) for metric in metrics] for subset in subsets}
+    return [(subset, own, reporting.pivot(table, own, trivial)) for subset, own in columns.items()]
+
+
+def sources(studies: list[dict]) -> list[dict]:
+    """Every dataset and all pretrained weights that any study uses, each once, by name."""
+    entries = [entry for study in studies for key in ("datasets", "backbones") for entry in study[key]]
+    return [entry for _, entry in sorted({entry["name"]: entry for entry in entries}.items())]
+
+
+def describe_figure(figure: Mapping, number: int, study: str, split: str) -> dict:
+    """A figure with its picture as HTML and its caption filled in."""
+    caption = page.caption(figure["caption"], study, split)
+    picture = page.embed_figure(figure["path"], figure["title"], f"figure{number}")
+    return {"number": number, "title": figure["title"], "caption": caption, "picture": picture}
+
+
+def subset_sizes(path: str) -> list[dict]:
+    """Examples and groups of every subset of a split."""
+    assignment = pd.read_parquet(path, columns=["subset", "group"])
+    table = assignment.groupby("subset")["group"].agg(["size", "nunique"])
+    rows = [
+        {"subset": name, "examples": int(row["size"]), "groups": int(row["nunique"])}
+        for name, row in table.iterrows()
+    ]
+    order = ["train", "valid", "test"]
+    return sorted(rows, key=lambda row: order.index(row["subset"]) if row["subset"] in order else len(order))
+
+
+if __name__ == "__main__":
+    from lexome.runtime import job
+
+    with job(snakemake):
+        make_report(
+            snakemake.params.studies,
+            snakemake.params.config,
+            snakemake.params.benchmarks,
+            snakemake.input.template,
+            snakemake.output.report,
+            snakemake.output.summary,
+        )

@@ -1,0 +1,24 @@
+"""What several tests share: a tiny backbone with random weights."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory):
+    """Folder of an ESM encoder with two layers of width 16, random weights."""
+    from lexome.initialisation import initialise
+
+    folder = tmp_path_factory.mktemp("backbones") / "tiny"
+    initialise(
+        {
+            "architecture": "esm",
+            "layers": 2,
+            "hidden": 16,
+            "heads": 2,
+            "intermediate": 32,
+            "positions": 64,
+            "seed": 0,
+        },
+        folder,
+    )
+    return folder

@@ -1,0 +1,203 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from compare_models import compare_models
+from lexome.bootstrap import interval
+from lexome.errors import LexomeError
+from lexome.settings import check, load_yaml
+
+SETTINGS = {"replicates": 400, "seed": 0, "level": 0.95, "distant": 0.05}
+COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
+DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+CONFIG = Path(__file__).parents[1] / "config"
+SHARED = np.random.default_rng(0).normal(0, 0.01, size=400)  # what a resample does to every model
+
+
+class Runs:
+    """Runs on disk with made-up figures."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.metrics, self.replicates = [], []
+
+    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS):
+        """figures: (subset, metric) -> (value, n)."""
+        rows, draws = [], {}
+        for (subset, metric), (value, n) in figures.items():
+            run = {"study": "toy", "split": split, "subset": subset, "model": model, "seed": seed}
+            rows.append({**run, "metric": metric, "value": value, "n": n})
+            draws[f"{subset}/{metric}"] = np.full(400, np.nan) if value is None else value + SHARED
+        subsets = {subset: {"digest": digest} for subset, _ in figures}
+        path = self.folder / f"{model}{seed}.json"
+        path.write_text(json.dumps({"rows": rows, "meta": {"settings": settings, "subsets": subsets}}))
+        np.savez(path.with_suffix(".npz"), **draws)
+        self.metrics.append(path)
+        self.replicates.append(path.with_suffix(".npz"))
+
+    def compare(self, published=(), trivial="naive"):
+        out = self.folder / "comparison.tsv", self.folder / "differences.tsv"
+        compare_models(self.metrics, self.replicates, list(published), trivial, SETTINGS, *out)
+        return [pd.read_csv(path, sep="\t") for path in out]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(tmp_path)
+
+
+AUPRC, PRECISION = ("test", "term_auprc"), ("test", "term_precision")
+
+
+def three_models(runs):
+    runs.add("naive", 0, {AUPRC: (0.1, 50), PRECISION: (None, 0), ("valid", "term_auprc"): (0.2, 50)})
+    for seed, value in enumerate((0.30, 0.36, 0.33)):
+        precision = (None, 0) if seed == 1 else (0.5 + 0.1 * seed, 20 + seed)
+        figures = {AUPRC: (value, 50), PRECISION: precision, ("valid", "term_auprc"): (value, 50)}
+        runs.add("mlp", seed, figures)
+    runs.add("coin", 0, {AUPRC: (0.05, 50), PRECISION: (0.05, 50), ("valid", "term_auprc"): (0.05, 50)})
+
+
+def test_seeds_are_averaged_and_figures_sorted(runs):
+    three_models(runs)
+    table, _ = runs.compare()
+    assert list(table) == COMPARISON
+    auprc = table[(table["subset"] == "test") & (table["metric"] == "term_auprc")]
+    assert list(auprc["model"]) == ["mlp", "naive", "coin"]
+    assert list(auprc["value"]) == [pytest.approx(0.33), 0.1, 0.05]
+    assert list(auprc["seeds"]) == [3, 1, 1]
+    assert (auprc["source"] == "measured").all()
+    assert list(table["subset"]) == sorted(table["subset"])
+
+
+def test_the_interval_holds_test_examples_and_seeds(runs):
+    three_models(runs)
+    table, _ = runs.compare()
+    auprc = table[(table["subset"] == "test") & (table["metric"] == "term_auprc")].set_index("model")
+    one_seed = interval(0.1 + SHARED)
+    assert tuple(auprc.loc["naive", ["low", "high"]]) == pytest.approx(one_seed, rel=1e-5)
+    width = auprc["high"] - auprc["low"]
+    expected = 2 * 1.96 * np.hypot(SHARED.std(), np.std([0.30, 0.36, 0.33]) / np.sqrt(3))
+    assert width["mlp"] == pytest.approx(expected, rel=0.15)
+    assert width["mlp"] > 1.3 * width["naive"]
+
+
+def test_differences_are_paired_against_the_trivial_model(runs):
+    three_models(runs)
+    _, table = runs.compare()
+    assert list(table) == DIFFERENCES
+    assert "naive" not in set(table["model"])
+    assert (table["reference"] == "naive").all()
+    coin = (
+        table[(table["model"] == "coin") & (table["subset"] == "test")].set_index("metric").loc["term_auprc"]
+    )
+    # What resampling does to both cancels, so nothing is left to spread.
+    assert tuple(coin[["difference", "low", "high"]]) == pytest.approx((-0.05, -0.05, -0.05), rel=1e-5)
+    mlp = table[(table["model"] == "mlp") & (table["subset"] == "test")].set_index("metric").loc["term_auprc"]
+    assert 0.2 <= mlp["low"] < mlp["difference"] < mlp["high"] <= 0.26
+
+
+def test_undefined_figures_are_empty_and_counted(runs):
+    three_models(runs)
+    table, differences = runs.compare()
+    precision = table[table["metric"] == "term_precision"].set_index("model")
+    assert precision.loc["naive", ["value", "low", "high"]].isna().all()
+    assert tuple(precision.loc["naive", ["n", "seeds"]]) == (0, 0)
+    # Two of three seeds define it: their mean, and the fewest units.
+    assert tuple(precision.loc["mlp", ["value", "n", "seeds"]]) == (pytest.approx(0.6), 20, 2)
+    undefined = differences[differences["metric"] == "term_precision"]
+    assert undefined[["difference", "low", "high"]].isna().all(axis=None)
+    assert (undefined["n"] == 0).all()
+
+
+def test_published_figures_stand_in_their_split_with_their_citation(runs):
+    three_models(runs)
+    row = {
+        "model": "published_net",
+        "metric": "term_auprc",
+        "value": 0.2,
+        "subset": "test",
+        "source": "A. Author",
+    }
+    published = [{**row, "split": "random", "note": "other terms"}, {**row, "split": "cluster", "value": 0.9}]
+    table, differences = runs.compare(published)
+    auprc = table[(table["subset"] == "test") & (table["metric"] == "term_auprc")]
+    assert list(auprc["model"]) == ["mlp", "published_net", "naive", "coin"]
+    cited = auprc.set_index("model").loc["published_net"]
+    assert (cited["study"], cited["source"], cited["value"]) == ("toy", "A. Author", 0.2)
+    assert cited[["low", "high", "n", "seeds"]].isna().all()
+    assert "published_net" not in set(differences["model"])
+
+
+def test_numbers_have_six_significant_digits_and_counts_none_after_the_point(runs):
+    runs.add("naive", 0, {AUPRC: (1 / 3, 50)})
+    runs.compare(
+        [
+            {
+                "model": "published_x",
+                "metric": "term_auprc",
+                "value": 0.2,
+                "subset": "test",
+                "split": "random",
+                "source": "A",
+            }
+        ]
+    )
+    lines = (runs.folder / "comparison.tsv").read_text().splitlines()
+    assert lines[1].split("\t")[5] == "0.333333"
+    assert lines[1].split("\t")[8:] == ["50", "1", "measured"]
+    assert lines[2].split("\t")[5:] == ["0.2", "", "", "", "", "A"]
+    assert (runs.folder / "differences.tsv").read_text().count("\n") == 1  # the header: nothing to compare
+
+
+def test_runs_on_other_examples_are_refused(runs):
+    runs.add("naive", 0, {AUPRC: (0.1, 50)})
+    runs.add("mlp", 0, {AUPRC: (0.3, 50)}, digest="other")
+    with pytest.raises(LexomeError, match=r"mlp0.json: judged on other examples than .*naive0.json"):
+        runs.compare()
+
+
+def test_runs_drawn_with_other_settings_are_refused(runs):
+    runs.add("naive", 0, {AUPRC: (0.1, 50)})
+    runs.add("mlp", 0, {AUPRC: (0.3, 50)}, settings={**SETTINGS, "seed": 1})
+    with pytest.raises(LexomeError, match="judged with other settings"):
+        runs.compare()
+
+
+def test_runs_of_two_splits_are_refused(runs):
+    runs.add("naive", 0, {AUPRC: (0.1, 50)})
+    runs.add("mlp", 0, {AUPRC: (0.3, 50)}, split="cluster")
+    with pytest.raises(LexomeError, match="another study or split"):
+        runs.compare()
+
+
+def test_a_run_given_twice_is_refused(runs):
+    runs.add("naive", 0, {AUPRC: (0.1, 50)})
+    runs.add("naive", 0, {AUPRC: (0.1, 50)})
+    with pytest.raises(LexomeError, match="the same run"):
+        runs.compare()
+
+
+def test_the_trivial_model_must_be_there(runs):
+    runs.add("mlp", 0, {AUPRC: (0.1, 50)})
+    with pytest.raises(LexomeError, match=r"'naive' is none of random's models: mlp"):
+        runs.compare()
+
+
+def test_no_runs_at_all_is_an_error(runs):
+    with pytest.raises(LexomeError, match="no runs"):
+        runs.compare()
+
+
+def test_the_published_file_fits_its_schema_and_has_each_figure_once():
+    published = load_yaml(CONFIG / "published.yaml")
+    schema = load_yaml(CONFIG / "schemas" / "published.schema.yaml")
+    check(published, schema, "published.yaml")
+    keys = ["model", "metric", "subset", "split", "source"]
+    for study, rows in published.items():
+        assert not pd.DataFrame(rows)[keys].duplicated().any(), study
+    with pytest.raises(LexomeError, match="valeu: unknown key"):
+        check({"toy": [{**published["protein_function"][0], "valeu": 1}]}, schema, "published.yaml")

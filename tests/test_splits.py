@@ -1,0 +1,103 @@
+"""Splits keep groups whole, meet their shares, and say what leaks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from lexome import splits
+from lexome.errors import LexomeError
+
+FRACTIONS = {"train": 0.6, "valid": 0.2, "test": 0.2}
+LEAKAGE = {"k": 3, "unit": "character", "near": 0.5, "distant": 0.1}
+
+
+@given(st.lists(st.integers(0, 40), min_size=60, max_size=300), st.integers(0, 5))
+def test_groups_stay_whole_and_shares_are_met(groups, seed):
+    assume(len(set(groups)) >= 12)
+    groups = [f"g{g}" for g in groups]
+    subset = splits.random_split(groups, FRACTIONS, seed)
+    table = pd.DataFrame({"group": groups, "subset": subset})
+    assert (table.groupby("group")["subset"].nunique() == 1).all()
+    largest = table["group"].value_counts().max()
+    for name, share in FRACTIONS.items():
+        assert abs((subset == name).sum() - share * len(groups)) <= largest + 1
+
+
+@given(st.permutations(list(range(30))))
+def test_order_of_examples_does_not_matter(order):
+    groups = np.array([f"g{i // 2}" for i in range(30)])
+    straight = splits.random_split(groups, FRACTIONS, seed=1)
+    shuffled = splits.random_split(groups[order], FRACTIONS, seed=1)
+    assert (shuffled == straight[order]).all()
+
+
+def test_seed_changes_the_split_and_repeats():
+    groups = [f"g{i}" for i in range(100)]
+    first = splits.random_split(groups, FRACTIONS, seed=0)
+    assert (first == splits.random_split(groups, FRACTIONS, seed=0)).all()
+    assert (first != splits.random_split(groups, FRACTIONS, seed=1)).any()
+
+
+@pytest.mark.parametrize("fractions", [{"train": 0.6, "valid": 0.2, "test": 0.1}, {"train": 0.5, "test": 0.5}])
+def test_fractions_that_do_not_fit_are_refused(fractions):
+    with pytest.raises(LexomeError, match="sum to 1"):
+        splits.random_split(["a", "b"], fractions, seed=0)
+
+
+def test_too_few_groups_are_refused():
+    with pytest.raises(LexomeError, match="empty"):
+        splits.random_split(["a", "a", "a", "b"], FRACTIONS, seed=0)
+
+
+def test_shingles_count_distinct_kmers():
+    matrix = splits.shingles(["AAAA", "ABAB", "AB"], k=3)
+    # AAA | ABA, BAB | the whole of a text shorter than k
+    assert np.asarray(matrix.sum(axis=1)).ravel().tolist() == [1, 2, 1]
+
+
+def test_word_shingles_ignore_case():
+    matrix = splits.shingles(["The binding of DNA", "the BINDING of RNA"], k=2, unit="word")
+    assert (matrix[0].multiply(matrix[1])).sum() == 2
+
+
+@given(st.lists(st.text("ACGT", min_size=1, max_size=30), min_size=2, max_size=12), st.integers(1, 4))
+def test_nearest_agrees_with_sets(texts, k):
+    def kmers(text):
+        return {text[i : i + k] for i in range(max(1, len(text) - k + 1))}
+
+    half = len(texts) // 2
+    matrix = splits.shingles(texts, k)
+    similarity, index = splits.nearest(matrix[:half], matrix[half:], chunk=3)
+    for i in range(half):
+        shared = [len(kmers(texts[i]) & kmers(other)) / len(kmers(texts[i])) for other in texts[half:]]
+        assert similarity[i] == pytest.approx(max(shared))
+        assert (index[i] == -1) == (max(shared) == 0)
+        if index[i] >= 0:
+            assert shared[index[i]] == pytest.approx(max(shared))
+
+
+def test_audit_finds_planted_copies_and_fragments():
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 80)) for _ in range(30)]
+    subset = np.array(["train"] * 20 + ["valid"] * 5 + ["test"] * 5)
+    texts[25] = texts[3]
+    texts[26] = texts[4][10:60]
+    ids = [f"p{i}" for i in range(30)]
+    nearest_train, report = splits.audit_leakage(ids, texts, subset, LEAKAGE)
+    test = report["subsets"]["test"]
+    assert (test["examples"], test["identical"], test["near_duplicates"], test["distant"]) == (5, 1, 2, 3)
+    assert [(row["id"], row["nearest"]) for row in test["worst"][:2]] == [("p25", "p3"), ("p26", "p4")]
+    assert np.isnan(nearest_train[:20]).all()
+    assert nearest_train[25] == 1
+    assert report["subsets"]["valid"]["identical"] == 0
+
+
+def test_labels_are_chosen_on_train_alone():
+    labels = pd.Series([[0, 1], [0], [1, 2], [2], [2]])
+    train = np.array([True, True, False, True, False])
+    chosen, counts = splits.choose_labels(labels, train, n_labels=4, minimum=1)
+    assert chosen.tolist() == [0, 1, 2]
+    assert counts.tolist() == [2, 1, 1]
+    with pytest.raises(LexomeError, match="min_train_examples"):
+        splits.choose_labels(labels, train, n_labels=4, minimum=3)

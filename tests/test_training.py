@@ -1,0 +1,67 @@
+"""The loop learns, keeps the best epoch, and repeats by seed."""
+
+import numpy as np
+import pytest
+import torch
+from lexome.heads import Head
+from lexome.training import fit, predict
+from sklearn.linear_model import LogisticRegression
+
+CPU = torch.device("cpu")
+SETTINGS = {
+    "learning_rate": 0.02,
+    "weight_decay": 0.0,
+    "batch_size": 16,
+    "epochs": 60,
+    "patience": 60,
+    "monitor": "valid_loss",
+}
+
+
+def problem(n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 3)).astype(np.float32)
+    chance = 1 / (1 + np.exp(-(x @ np.array([[2.0, -1.0], [0.0, 1.0], [0.5, 0.0]]) - 0.3)))
+    return x, (rng.random((n, 2)) < chance).astype(np.uint8)
+
+
+def train(settings=SETTINGS, seed=0, score=lambda targets, probabilities: {}):
+    torch.manual_seed(seed)
+    model = Head(3, 2)
+    return model, fit(model, problem(600, 1), problem(300, 2), settings, seed, CPU, score)
+
+
+def test_linear_head_reaches_logistic_regression():
+    model, history = train()
+    x, y = problem(600, 1)
+    x_new, _ = problem(500, 3)
+    ours = predict(model, torch.from_numpy(x_new))
+    for label in range(2):
+        theirs = LogisticRegression(C=1e6).fit(x, y[:, label]).predict_proba(x_new)[:, 1]
+        assert np.corrcoef(ours[:, label], theirs)[0, 1] > 0.99
+    assert history[1]["valid_loss"] < history[0]["valid_loss"]
+
+
+def test_repeats_by_seed():
+    (a, first), (b, second), (_, other) = train(seed=1), train(seed=1), train(seed=2)
+    assert first == second
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    assert first != other
+
+
+def test_keeps_the_weights_of_the_best_epoch_and_stops():
+    seen = []
+
+    def score(targets, probabilities):
+        seen.append(probabilities.copy())
+        return {"figure": [0.1, 0.5, 0.9, 0.4, 0.3, 0.2, 0.1][len(seen) - 1]}
+
+    model, history = train(SETTINGS | {"monitor": "valid_figure", "patience": 3}, score=score)
+    assert [record["epoch"] for record in history] == [0, 1, 2, 3, 4, 5, 2]
+    assert history[-1] == {"event": "best", "epoch": 2}
+    np.testing.assert_array_equal(predict(model, torch.from_numpy(problem(300, 2)[0])), seen[2])
+
+
+def test_unknown_monitor_is_named():
+    with pytest.raises(KeyError, match="valid_nothing"):
+        train(SETTINGS | {"monitor": "valid_nothing"})

@@ -85,18 +85,12 @@ def worker(rows: str, ontology: str) -> None:
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    print(
-        json.dumps(
-            {"peak_bytes": peak, "cpu_s": time.process_time(), "proteins": len(ids), "pairs": matrix.nnz}
-        )
-    )
+    print(json.dumps({"peak_bytes": peak, "cpu_s": time.process_time(), "proteins": len(ids), "pairs": matrix.nnz}))
 
 
 def main() -> None:
     """Make the rows, run the worker, run the baseline, print the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ontology", required=True, help="OBO file, plain or gzip")
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--proteins", type=int, default=80_000)
@@ -109,9 +103,7 @@ def main() -> None:
         return
 
     with tempfile.TemporaryDirectory() as folder:
-        table, rows, sample = (
-            str(Path(folder, name)) for name in ("terms.parquet", "rows.gaf", "sample.gaf")
-        )
+        table, rows, sample = (str(Path(folder, name)) for name in ("terms.parquet", "rows.gaf", "sample.gaf"))
         terms = read_obo(arguments.ontology)
         check_ontology(terms, arguments.ontology)
         write_terms(table, terms)

@@ -14,7 +14,11 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from lexome import plan, settings, workflow_code
 
 # No stage but download may reach a model hub, here or on a cluster node.
-os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+}
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
@@ -47,7 +51,9 @@ wildcard_constraints:
 
 def code(script):
     """A hash of the library modules that a script imports: an edit to one of them reruns the rule."""
-    return workflow_code.library_hash(Path(workflow.basedir) / "scripts" / f"{script}.py")
+    return workflow_code.library_hash(
+        Path(workflow.basedir) / "scripts" / f"{script}.py"
+    )
 
 
 def grow_memory(base):
@@ -85,4 +91,8 @@ def print_summary():
     """Say where the report is and how good the models are, after a run that made the report."""
     summary = Path("results/summary.txt")
     if summary.exists() and not set(sys.argv) & {"download", "--lint"}:
-        print(f"Report: {Path('results/report.html').resolve()}", summary.read_text().strip(), sep="\n")
+        print(
+            f"Report: {Path('results/report.html').resolve()}",
+            summary.read_text().strip(),
+            sep="\n",
+        )

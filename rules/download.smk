@@ -8,7 +8,9 @@ machines whose nodes have no network.
 
 def file_spec(wildcards):
     """The registry entry of one file of a dataset."""
-    return settings.file_spec(datasets, f"resources/data/{wildcards.dataset}/{wildcards.file}")
+    return settings.file_spec(
+        datasets, f"resources/data/{wildcards.dataset}/{wildcards.file}"
+    )
 
 
 def backbone_spec(wildcards):
@@ -47,7 +49,10 @@ rule download_backbone:
     log:
         "results/logs/download_backbone/{backbone}.log",
     wildcard_constraints:
-        backbone=any_of(name for name in backbones if "init" not in backbones[name]),
+        # A backbone with a path is the user's own: no rule may make, and thereby delete, its folder.
+        backbone=any_of(
+            name for name in backbones if not {"init", "path"} & set(backbones[name])
+        ),
     conda:
         "../envs/torch.yaml"
     threads: 1

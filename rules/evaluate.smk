@@ -2,7 +2,7 @@
 
 Needs: predictions of every run, examples, split; config/published.yaml.
 Makes: .../metrics.json, replicates.npz, per_label.parquet of every run; results/<study>/<split>/comparison.tsv and
-differences.tsv (paired, against the study's trivial model). Test labels are read here and nowhere else.
+differences.tsv (paired, against the study's trivial model). Models are judged on test labels here and nowhere else.
 """
 
 
@@ -58,7 +58,7 @@ rule compare_models:
     output:
         comparison=report(
             "results/{study}/{split}/comparison.tsv",
-            caption="../resources/report/comparison.rst",
+            caption="../resources/report/comparison_table.rst",
             category="{study}",
             labels={"split": "{split}", "what": "all figures"},
         ),

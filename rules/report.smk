@@ -37,35 +37,50 @@ FIGURES = {
 }
 
 
-def figure(name, suffix):
+def figure(name):
     """A figure of a (study, split), with its caption for Snakemake's own report."""
     return report(
-        f"results/{{study}}/{{split}}/figures/{name}.{suffix}",
+        f"results/{{study}}/{{split}}/figures/{name}.svg",
         caption=f"../resources/report/{name}.rst",
         category="{study}",
         labels={"split": "{split}", "what": FIGURES[name].lower()},
     )
 
 
+def report_source(name):
+    """A part of the report's page that ships with the workflow."""
+    return f"{workflow.basedir}/resources/report/{name}"
+
+
 def report_inputs(wildcards):
     """Every file that the report reads."""
     files = {}
     for study, entry in studies.items():
-        files[f"{study}_prepare"] = [f"results/{study}/{name}.json" for name in ("prepare", "labels")]
+        files[f"{study}_prepare"] = [
+            f"results/{study}/{name}.json" for name in ("prepare", "labels")
+        ]
         for split in entry["splits"]:
             folder = f"results/{study}/splits/{split}"
-            files[f"{study}_{split}_split"] = [f"{folder}.parquet", f"{folder}.labels.json", f"{folder}.leakage.json"]
-            files[f"{study}_{split}"] = [f"results/{study}/{split}/{name}.tsv" for name in ("comparison", "differences")]
-            files[f"{study}_{split}_figures"] = [path for path, name in figure_files(study, split)]
+            files[f"{study}_{split}_split"] = [
+                f"{folder}.parquet",
+                f"{folder}.labels.json",
+                f"{folder}.leakage.json",
+            ]
+            files[f"{study}_{split}"] = [
+                f"results/{study}/{split}/{name}.tsv"
+                for name in ("comparison", "differences")
+            ]
+            files[f"{study}_{split}_figures"] = [
+                path for path, name in figure_files(study, split)
+            ]
     return files
 
 
 def figure_files(study, split):
     """Path and name of every figure of a (study, split), in the order of the report."""
-    suffix = {"heatmaps": "png", "per_label": "png"}
     trained = any("training" in model for model in studies[study]["models"].values())
     names = [name for name in FIGURES if name != "curves" or trained]
-    return [(f"results/{study}/{split}/figures/{name}.{suffix.get(name, 'svg')}", name) for name in names]
+    return [(f"results/{study}/{split}/figures/{name}.svg", name) for name in names]
 
 
 def report_structure(wildcards):
@@ -85,7 +100,7 @@ def report_structure(wildcards):
                     {
                         "path": path,
                         "title": FIGURES[name],
-                        "caption": f"{workflow.basedir}/resources/report/{name}.rst",
+                        "caption": report_source(f"{name}.rst"),
                     }
                     for path, name in figure_files(study, split)
                 ],
@@ -95,8 +110,14 @@ def report_structure(wildcards):
             "summary": entry["summary"],
             "prepare": f"results/{study}/prepare.json",
             "labels": f"results/{study}/labels.json",
-            "datasets": [{"name": name, **datasets[name]} for name in plan.used_datasets(entry)],
-            "backbones": [{"name": name, **backbones[name]} for name in plan.used_backbones({study: entry})],
+            "files": plan.own_files(entry),
+            "datasets": [
+                {"name": name, **datasets[name]} for name in plan.used_datasets(entry)
+            ],
+            "backbones": [
+                {"name": name, **backbones[name]}
+                for name in plan.used_backbones({study: entry})
+            ],
             "trivial": entry["trivial"],
             "headline": entry["headline"],
             "models": list(entry["models"]),
@@ -117,8 +138,8 @@ rule plot_examples:
         assignment="results/{study}/splits/{split}.parquet",
         split_labels="results/{study}/splits/{split}.labels.json",
     output:
-        frequencies=figure("frequencies", "svg"),
-        lengths=figure("lengths", "svg"),
+        frequencies=figure("frequencies"),
+        lengths=figure("lengths"),
     log:
         "results/logs/plot_examples/{study}/{split}.log",
     conda:
@@ -139,7 +160,7 @@ rule plot_training:
     input:
         history=run_files("history.jsonl"),
     output:
-        curves=figure("curves", "svg"),
+        curves=figure("curves"),
     log:
         "results/logs/plot_training/{study}/{split}.log",
     conda:
@@ -168,9 +189,9 @@ rule plot_predictions:
         predictions=run_files("predictions.parquet"),
         per_label=run_files("per_label.parquet"),
     output:
-        heatmaps=figure("heatmaps", "png"),
-        per_label=figure("per_label", "png"),
-        best=figure("best", "svg"),
+        heatmaps=figure("heatmaps"),
+        per_label=figure("per_label"),
+        best=figure("best"),
     log:
         "results/logs/plot_predictions/{study}/{split}.log",
     conda:
@@ -194,7 +215,7 @@ rule plot_comparison:
     input:
         comparison="results/{study}/{split}/comparison.tsv",
     output:
-        figure=figure("comparison", "svg"),
+        figure=figure("comparison"),
     log:
         "results/logs/plot_comparison/{study}/{split}.log",
     conda:
@@ -217,12 +238,14 @@ rule plot_comparison:
 rule make_report:
     input:
         unpack(report_inputs),
-        template=f"{workflow.basedir}/resources/report/report.html.j2",
+        template=report_source("report.html.j2"),
+        style=report_source("report.css"),
+        behaviour=report_source("report.js"),
     output:
         report="results/report.html",
         summary="results/summary.txt",
     log:
-        "results/logs/make_report.log",
+        "results/logs/make_report/all.log",
     conda:
         "../envs/report.yaml"
     threads: 1

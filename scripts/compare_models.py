@@ -51,9 +51,7 @@ def compare_models(
     study, split = (runs[0]["rows"][0][key] for key in ("study", "split"))
     models = {row["model"] for run in runs for row in run["rows"]}
     if trivial not in models:
-        raise LexomeError(
-            f"the trivial model {trivial!r} is none of {split}'s models: {', '.join(sorted(models))}"
-        )
+        raise LexomeError(f"the trivial model {trivial!r} is none of {split}'s models: {', '.join(sorted(models))}")
 
     figures, combined = _over_seeds(runs, [np.load(path) for path in replicates], settings)
     differences = _to_reference(figures, combined, trivial, settings["level"])
@@ -88,9 +86,7 @@ def _over_seeds(
     return figures, combined
 
 
-def _to_reference(
-    figures: list[dict], combined: dict[tuple, np.ndarray], trivial: str, level: float
-) -> list[dict]:
+def _to_reference(figures: list[dict], combined: dict[tuple, np.ndarray], trivial: str, level: float) -> list[dict]:
     """Rows of the differences: every model against the trivial one."""
     reference = {(row["subset"], row["metric"]): row for row in figures if row["model"] == trivial}
     rows = []
@@ -102,9 +98,7 @@ def _to_reference(
         difference = {key: row[key] for key in ("study", "split", "subset", "model", "metric")}
         difference |= {"reference": trivial, "n": min(row["n"], other["n"])}
         if difference["n"]:
-            drawn = paired_difference(
-                combined[subset, metric, row["model"]], combined[subset, metric, trivial]
-            )
+            drawn = paired_difference(combined[subset, metric, row["model"]], combined[subset, metric, trivial])
             difference["difference"] = row["value"] - other["value"]
             difference["low"], difference["high"] = interval(drawn, level)
         rows.append(difference)
@@ -122,9 +116,7 @@ def _check_runs(paths: list[str | Path], runs: list[dict]) -> None:
             raise LexomeError(f"{path}: the same run as {seen[name]}; give every run once")
         seen[name] = path
         if name[:2] != next(iter(seen))[:2]:
-            raise LexomeError(
-                f"{path}: of another study or split than {paths[0]}; compare one split at a time"
-            )
+            raise LexomeError(f"{path}: of another study or split than {paths[0]}; compare one split at a time")
         for what, part in (("on other examples", _examples), ("with other settings", _drawing)):
             if part(run) != part(runs[0]):
                 raise LexomeError(f"{path}: judged {what} than {paths[0]}; run evaluate_model for both again")

@@ -5,9 +5,7 @@ import os
 from lexome import downloads
 
 
-def download_file(
-    spec: dict, mirror: str | None, destination: str, partial_dir: str = downloads.PARTIAL
-) -> dict:
+def download_file(spec: dict, mirror: str | None, destination: str, partial_dir: str = downloads.PARTIAL) -> dict:
     """Fetch `spec` (see `lexome.settings.file_spec`) to `destination`; gives source, sha256 and size."""
     return downloads.fetch(spec, destination, mirror=mirror, partial_dir=partial_dir)
 

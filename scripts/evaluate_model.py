@@ -64,9 +64,7 @@ def evaluate_model(
     rows, replicates, tables, about = [], {}, [], {}
     for subset, mask in subsets(judged, settings["distant"]).items():
         part = judged.take(mask)
-        counts = resample_groups(
-            part.group, settings["replicates"], stream(settings["seed"], study, split, subset)
-        )
+        counts = resample_groups(part.group, settings["replicates"], stream(settings["seed"], study, split, subset))
         figures = TASKS[vocabulary.task](vocabulary, part, counts)
         run = {"study": study, "split": split, "subset": subset, "model": model, "seed": int(seed)}
         for metric, (value, n) in figures.means.items():

@@ -70,9 +70,7 @@ def main() -> None:
     parser.add_argument("--gaf", required=True, help="annotations, GAF 2.1 or 2.2")
     parser.add_argument("--obo", required=True, help="ontology")
     parser.add_argument("--out", required=True, help="FASTA to write; .gz makes gzip")
-    parser.add_argument(
-        "--evidence", nargs="+", default=EVIDENCE, metavar="CODE", help="default: %(default)s"
-    )
+    parser.add_argument("--evidence", nargs="+", default=EVIDENCE, metavar="CODE", help="default: %(default)s")
     parser.add_argument("--aspect", default="molecular_function", help="default: %(default)s")
     parser.add_argument("--taxon", type=int, default=9606, help="default: %(default)s")
     parser.add_argument("--max-length", type=int, metavar="RESIDUES", help="default: no limit")

@@ -83,9 +83,7 @@ def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
         "backbones": [reporting.describe_source(entry) for entry in study["backbones"]],
         **{key: study[key] for key in ("title", "summary", "trivial", "headline")},
     }
-    described["splits"] = [
-        describe_split(split, files, described, counter) for split, files in study["splits"].items()
-    ]
+    described["splits"] = [describe_split(split, files, described, counter) for split, files in study["splits"].items()]
     return described
 
 
@@ -111,9 +109,7 @@ def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[
         "best_distant": reporting.find(comparison, subset="test_distant", **wanted),
         "trivial_test": reporting.find(comparison, subset="test", metric=judge, model=trivial),
         "trivial_distant": reporting.find(comparison, subset="test_distant", metric=judge, model=trivial),
-        "published": [
-            row for metric in headline for row in reporting.published(comparison, metric).to_dict("records")
-        ],
+        "published": [row for metric in headline for row in reporting.published(comparison, metric).to_dict("records")],
         "citations": list(dict.fromkeys(source for source in comparison["source"] if source != "measured")),
         "headline_columns": shown,
         "headline_rows": reporting.pivot(comparison, shown, trivial),
@@ -121,9 +117,7 @@ def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[
         "metrics": metrics,
         "all_rows": tables(comparison, metrics, subsets, trivial),
         "all_differences": tables(differences, metrics, subsets, trivial),
-        "figures": [
-            describe_figure(figure, next(counter), study["name"], name) for figure in files["figures"]
-        ],
+        "figures": [describe_figure(figure, next(counter), study["name"], name) for figure in files["figures"]],
     }
 
 
@@ -153,8 +147,7 @@ def subset_sizes(path: str) -> list[dict]:
     assignment = pd.read_parquet(path, columns=["subset", "group"])
     table = assignment.groupby("subset")["group"].agg(["size", "nunique"])
     rows = [
-        {"subset": name, "examples": int(row["size"]), "groups": int(row["nunique"])}
-        for name, row in table.iterrows()
+        {"subset": name, "examples": int(row["size"]), "groups": int(row["nunique"])} for name, row in table.iterrows()
     ]
     order = ["train", "valid", "test"]
     return sorted(rows, key=lambda row: order.index(row["subset"]) if row["subset"] in order else len(order))

@@ -22,9 +22,7 @@ def plot_examples(
     subset = pd.read_parquet(assignment_path).set_index("id")["subset"].reindex(examples["id"]).to_numpy()
     judged = np.zeros(len(labels["labels"]), dtype=bool)
     judged[[label["index"] for label in read_json(split_labels_path)["labels"]]] = True
-    counts = np.stack(
-        [count_labels(examples.loc[subset == name, "labels"], len(judged)) for name in SUBSETS], axis=1
-    )
+    counts = np.stack([count_labels(examples.loc[subset == name, "labels"], len(judged)) for name in SUBSETS], axis=1)
     names = [label["name"] for label in labels["labels"]]
     nouns = labels["example_noun"], labels["label_noun"]
     save(figures.label_frequencies(names, counts, judged, *nouns), frequencies_path)

@@ -21,9 +21,7 @@ def plot_training(
     models
         All models of the study in the config's order: a model has the colour of its place.
     """
-    histories = [
-        (*run.rsplit("/", 1), read_history(path)) for path, run in zip(history_paths, runs, strict=True)
-    ]
+    histories = [(*run.rsplit("/", 1), read_history(path)) for path, run in zip(history_paths, runs, strict=True)]
     save(figures.training_curves(histories, model_colours(models, trivial)), curves_path)
 
 
@@ -42,9 +40,7 @@ def read_history(path: str) -> list[dict]:
         try:
             records.append(dict(json.loads(line)))
         except (ValueError, TypeError) as error:
-            raise LexomeError(
-                f"{path}, line {number}: no JSON object ({error}); train this run again"
-            ) from error
+            raise LexomeError(f"{path}, line {number}: no JSON object ({error}); train this run again") from error
     return records
 
 

@@ -71,23 +71,15 @@ def prepare_protein_function(
     aspect = settings["aspect"]
     namespace = terms.set_index("id")["namespace"].reindex(closure.terms)
     if not (in_aspect := (namespace == aspect).to_numpy()).any():
-        raise LexomeError(
-            f"aspect: {aspect!r} is no namespace of the ontology; there are {sorted(set(namespace))}"
-        )
+        raise LexomeError(f"aspect: {aspect!r} is no namespace of the ontology; there are {sorted(set(namespace))}")
     excluded = _excluded(settings.get("exclude_terms") or [], terms, closure.terms)
 
     counts = Counts()
     pairs = _read_annotations(annotations_path, taxonomy_path, settings, counts)
     pairs, mapped = map_terms(pairs, terms)
-    counts.add(
-        "alternative ids mapped", mapped["alternative"], "annotations", "the id is another name of a term"
-    )
-    counts.add(
-        "replaced terms mapped", mapped["replaced"], "annotations", "obsolete, and one term replaces it"
-    )
-    counts.add(
-        "obsolete terms dropped", mapped["obsolete"], "annotations", "obsolete without one replacement"
-    )
+    counts.add("alternative ids mapped", mapped["alternative"], "annotations", "the id is another name of a term")
+    counts.add("replaced terms mapped", mapped["replaced"], "annotations", "obsolete, and one term replaces it")
+    counts.add("obsolete terms dropped", mapped["obsolete"], "annotations", "obsolete without one replacement")
     counts.add("unknown terms dropped", mapped["unknown"], "annotations", "not in the ontology")
     pairs = pairs[in_aspect[closure.terms.get_indexer(pairs["term"].cat.categories)][pairs["term"].cat.codes]]
     counts.require(
@@ -128,7 +120,12 @@ def prepare_protein_function(
     _write_examples(examples_out, proteins, matrix)
     names = terms.set_index("id")["name"]
     vocabulary = [{"id": term, "name": names[term]} for term in labels]
-    words = {"task": "multi_label", "example_noun": "protein", "label_noun": "term"}
+    words = {
+        "task": "multi_label",
+        "example_noun": "protein",
+        "label_noun": "term",
+        "length_unit": "residues",
+    }
     write_json(labels_out, {**words, "labels": vocabulary})
     write_json(report_out, {"counts": counts.rows})
 
@@ -149,12 +146,8 @@ def _read_annotations(path: str, taxonomy: str | None, settings: dict, counts: C
         evidence = settings.get("evidence") or EXPERIMENTAL
         pairs, read = read_gaf(path, evidence, taxon=taxon)
         counts.add("annotation rows read", read["rows"], "annotations", "GAF")
-        counts.add(
-            "other taxa dropped", read["taxon"], "annotations", f"taxon {taxon}" if taxon else "all taxa kept"
-        )
-        counts.add(
-            "NOT rows dropped", read["not"], "annotations", "they say that a protein does not have the term"
-        )
+        counts.add("other taxa dropped", read["taxon"], "annotations", f"taxon {taxon}" if taxon else "all taxa kept")
+        counts.add("NOT rows dropped", read["not"], "annotations", "they say that a protein does not have the term")
         for code, n in read["by_evidence"].items():
             note = "kept" if code in evidence else "dropped: not among the evidence codes of the study"
             counts.add(f"evidence {code}", n, "annotations", note)
@@ -163,14 +156,10 @@ def _read_annotations(path: str, taxonomy: str | None, settings: dict, counts: C
         counts.add("annotation rows read", read["rows"], "annotations", "CAFA terms, without evidence codes")
         if taxon is not None:
             if taxonomy is None:
-                raise LexomeError(
-                    "taxon: CAFA terms name no taxon; give the study its taxonomy file, or no taxon"
-                )
+                raise LexomeError("taxon: CAFA terms name no taxon; give the study its taxonomy file, or no taxon")
             taxa = read_taxonomy(taxonomy)
             wanted = pairs["id"].cat.categories.isin(taxa.index[taxa == taxon])[pairs["id"].cat.codes]
-            counts.add(
-                "other taxa dropped", (~wanted).sum(), "annotations", f"not of taxon {taxon} in the taxonomy"
-            )
+            counts.add("other taxa dropped", (~wanted).sum(), "annotations", f"not of taxon {taxon} in the taxonomy")
             pairs = pairs[wanted]
     counts.require(
         "annotations selected",
@@ -217,9 +206,7 @@ def _with_sequence(ids: pd.Index, path: str, max_length: int | None, counts: Cou
         short = table["length"] <= max_length
         counts.add("too long dropped", (~short).sum(), "proteins", f"more than {max_length} residues")
         table = table[short]
-    counts.require(
-        "proteins of a fit length", len(table), "proteins", "", f"raise max_length (now {max_length})"
-    )
+    counts.require("proteins of a fit length", len(table), "proteins", "", f"raise max_length (now {max_length})")
     group = [blake2b(sequence.encode(), digest_size=8).hexdigest() for sequence in table["sequence"]]
     return table.assign(group=group)
 

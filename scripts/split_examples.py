@@ -41,9 +41,7 @@ def split_examples(
 
     table = examples[["id", "group"]].assign(subset=subset, nearest_train=nearest_train)
     write_parquet(assignment_path, table[["id", "subset", "group", "nearest_train"]])
-    judged = [
-        labels["labels"][i] | {"index": int(i), "n_train": int(n)} for i, n in zip(chosen, counts, strict=True)
-    ]
+    judged = [labels["labels"][i] | {"index": int(i), "n_train": int(n)} for i, n in zip(chosen, counts, strict=True)]
     write_json(split_labels_path, labels | {"labels": judged})
     write_json(leakage_path, report)
 

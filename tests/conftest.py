@@ -1,6 +1,8 @@
-"""What several tests share: a tiny backbone with random weights."""
+"""What several tests share: a tiny backbone with random weights, a server that fails on demand."""
 
 import pytest
+
+from fake_site import serve
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +24,10 @@ def tiny_backbone(tmp_path_factory):
         folder,
     )
     return folder
+
+
+@pytest.fixture
+def site():
+    """A `fake_site.Site` that serves `fake_site.CONTENT`."""
+    with serve() as site:
+        yield site

@@ -26,9 +26,7 @@ TERMS = read_obo(GO / "go.obo")
 CLOSURE = ancestor_closure(TERMS)
 
 
-def gaf_row(
-    name="P1", qualifier="", term="GO:0003677", code="IDA", aspect="F", taxon="taxon:9606", columns=17
-):
+def gaf_row(name="P1", qualifier="", term="GO:0003677", code="IDA", aspect="F", taxon="taxon:9606", columns=17):
     fields = ["DB", name, "S", qualifier, term, "PMID:1", code, "", aspect, 'The "n', "", "protein", taxon]
     return "\t".join([*fields, "20200101", "X", "", ""][:columns])
 

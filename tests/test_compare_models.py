@@ -91,9 +91,7 @@ def test_differences_are_paired_against_the_trivial_model(runs):
     assert list(table) == DIFFERENCES
     assert "naive" not in set(table["model"])
     assert (table["reference"] == "naive").all()
-    coin = (
-        table[(table["model"] == "coin") & (table["subset"] == "test")].set_index("metric").loc["term_auprc"]
-    )
+    coin = table[(table["model"] == "coin") & (table["subset"] == "test")].set_index("metric").loc["term_auprc"]
     # What resampling does to both cancels, so nothing is left to spread.
     assert tuple(coin[["difference", "low", "high"]]) == pytest.approx((-0.05, -0.05, -0.05), rel=1e-5)
     mlp = table[(table["model"] == "mlp") & (table["subset"] == "test")].set_index("metric").loc["term_auprc"]

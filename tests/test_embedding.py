@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lexome import embedding
 from lexome.errors import LexomeError
 from lexome.tokens import load_tokenizer

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from lexome.embedding_store import build_index, read_embeddings
 from lexome.errors import LexomeError
 from lexome.runtime import write_json, write_parquet

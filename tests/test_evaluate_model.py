@@ -96,9 +96,7 @@ def test_figures_equal_scikit_learn_on_every_subset(study):
     for subset, mask in masks(study).items():
         truth, scores = study.truth[mask][:, JUDGED], study.scores[mask]
         carried = truth.any(axis=1)
-        by_protein = [
-            sk.average_precision_score(y, s) for y, s in zip(truth[carried], scores[carried], strict=True)
-        ]
+        by_protein = [sk.average_precision_score(y, s) for y, s in zip(truth[carried], scores[carried], strict=True)]
         by_term = [sk.roc_auc_score(truth[:, j], scores[:, j]) for j in range(3)]
         assert rows.loc[(subset, "protein_auprc"), "value"] == pytest.approx(np.mean(by_protein), abs=1e-9)
         assert rows.loc[(subset, "protein_auprc"), "n"] == carried.sum()
@@ -166,9 +164,7 @@ def test_a_subset_without_examples_is_left_out(study):
 
 def test_predictions_must_cover_the_split(study):
     study.write_predictions(rows=study.rows[1:])
-    with pytest.raises(
-        LexomeError, match=rf"predictions.parquet: 1 examples are missing.*{study.ids[study.rows[0]]}"
-    ):
+    with pytest.raises(LexomeError, match=rf"predictions.parquet: 1 examples are missing.*{study.ids[study.rows[0]]}"):
         study.evaluate()
 
 

@@ -84,9 +84,7 @@ def test_label_frequencies_rank_and_name_the_most_frequent():
 
 
 def test_few_labels_need_no_ranks():
-    figure = figures.label_frequencies(
-        ["a", "b"], np.array([[1, 0, 0], [5, 2, 2]]), np.ones(2, bool), "text", "class"
-    )
+    figure = figures.label_frequencies(["a", "b"], np.array([[1, 0, 0], [5, 2, 2]]), np.ones(2, bool), "text", "class")
     (bars,) = figure.axes
     assert [text.get_text() for text in bars.get_yticklabels()] == ["a", "b"]
 
@@ -108,9 +106,7 @@ def test_long_tails_get_a_logarithmic_axis():
 
 def history(best, metric="valid_term_auprc"):
     epochs = [{"epoch": 0, "step": 0, "train_loss": None, "valid_loss": 0.7, metric: 0.1}]
-    epochs += [
-        {"epoch": e, "step": e, "train_loss": 1 / e, "valid_loss": 2 / e, metric: e / 9} for e in range(1, 6)
-    ]
+    epochs += [{"epoch": e, "step": e, "train_loss": 1 / e, "valid_loss": 2 / e, metric: e / 9} for e in range(1, 6)]
     return [*epochs, {"event": "best", "epoch": best}]
 
 
@@ -207,9 +203,7 @@ def test_forest_sorts_models_and_names_the_citation():
 
 
 def test_forest_puts_the_lowest_first_where_lower_is_better():
-    rows = [
-        ("test", name, "smin", value, value, value, "measured") for name, value in (("a", 3.0), ("b", 1.0))
-    ]
+    rows = [("test", name, "smin", value, value, value, "measured") for name, value in (("a", 3.0), ("b", 1.0))]
     figure = comparison_forest(comparison(rows), ["smin"], "a", COLOURS)
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
 
@@ -238,9 +232,7 @@ NONE = np.zeros((0, 0))
             "undefined for every term",
         ),
         (
-            lambda: figures.best_labels(
-                ["a"], {"mlp": np.array([np.nan])}, "mlp", "term_auprc", COLOURS, "term"
-            ),
+            lambda: figures.best_labels(["a"], {"mlp": np.array([np.nan])}, "mlp", "term_auprc", COLOURS, "term"),
             "undefined for every term",
         ),
         (lambda: comparison_forest(comparison([]), ["term_auprc"], "naive", COLOURS), "No headline metric"),
@@ -256,9 +248,7 @@ def test_nothing_to_draw_is_said_on_the_canvas(tmp_path, figure, said):
 def test_odd_names_are_drawn_as_they_are(tmp_path):
     names = ["$x^{", "<script>alert(1)</script>", "a & b"]
     counts = np.array([[3, 1, 1], [2, 1, 1], [1, 1, 1]])
-    look.save(
-        figures.label_frequencies(names, counts, np.ones(3, bool), "text", "class"), tmp_path / "odd.svg"
-    )
+    look.save(figures.label_frequencies(names, counts, np.ones(3, bool), "text", "class"), tmp_path / "odd.svg")
     saved = (tmp_path / "odd.svg").read_text()
     assert "$x^{" in saved
     assert "<script" not in saved

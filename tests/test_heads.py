@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from lexome.heads import Head, Standardise, load_head, save_head
 
 

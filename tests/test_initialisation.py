@@ -1,8 +1,9 @@
 """Random backbones load like published ones and repeat by seed."""
 
 import torch
-from lexome.initialisation import ESM_VOCABULARY, initialise
 from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+from lexome.initialisation import ESM_VOCABULARY, initialise
 
 INIT = {"architecture": "esm", "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32, "positions": 64}
 

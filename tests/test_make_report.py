@@ -69,18 +69,18 @@ def write_study(folder, label_names, example_prefix="P"):
     truth[:, 1] = True
     lengths = rng.integers(30, 500, n).astype("int32")
     labels = [np.flatnonzero(row).astype("int32") for row in truth]
-    pd.DataFrame(
-        {"id": ids, "sequence": "MK", "length": lengths, "group": range(n), "labels": labels}
-    ).to_parquet(folder / "examples.parquet")
+    pd.DataFrame({"id": ids, "sequence": "MK", "length": lengths, "group": range(n), "labels": labels}).to_parquet(
+        folder / "examples.parquet"
+    )
     noun = {"task": "multi_label", "example_noun": "protein", "label_noun": "term", "length_unit": "residues"}
     entries = [{"id": f"T{i}", "name": name} for i, name in enumerate(label_names)]
     (folder / "labels.json").write_text(json.dumps(noun | {"labels": entries}))
     n_train = truth[subset == "train"].sum(axis=0)
     chosen = [entries[i] | {"index": int(i), "n_train": int(n_train[i])} for i in judged]
     (folder / "split.labels.json").write_text(json.dumps(noun | {"labels": chosen}))
-    pd.DataFrame(
-        {"id": ids, "subset": subset, "group": range(n), "nearest_train": np.float32(0.2)}
-    ).to_parquet(folder / "split.parquet")
+    pd.DataFrame({"id": ids, "subset": subset, "group": range(n), "nearest_train": np.float32(0.2)}).to_parquet(
+        folder / "split.parquet"
+    )
 
     held = subset != "train"
     rows, differences = [], []
@@ -105,9 +105,7 @@ def write_study(folder, label_names, example_prefix="P"):
                 row = ("s", "random", name, model, metric, value, value - 0.01, value + 0.01, 12)
                 rows.append((*row, 1, "measured"))
                 if model != "naive":
-                    differences.append(
-                        (*row[:4], "naive", metric, value - 0.2, value - 0.21, value - 0.19, 12)
-                    )
+                    differences.append((*row[:4], "naive", metric, value - 0.2, value - 0.21, value - 0.19, 12))
     source = f"Somebody {HOSTILE}, https://example.org/paper"
     rows.append(("s", "random", "test", "theirs", "protein_auprc", 0.265, None, None, None, None, source))
     columns = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
@@ -149,9 +147,7 @@ def write_study(folder, label_names, example_prefix="P"):
                 "files": {"go.obo": {"sha256": "a" * 64, "size": 12345}},
             }
         ],
-        "backbones": [
-            {"name": "esm", "licence": "GPL-3", "citation": "Lin", "kind": "protein", "parameters": 8000000}
-        ],
+        "backbones": [{"name": "esm", "licence": "GPL-3", "citation": "Lin", "kind": "protein", "parameters": 8000000}],
         "splits": {
             "random": {
                 "comparison": str(folder / "comparison.tsv"),
@@ -168,10 +164,7 @@ def write_study(folder, label_names, example_prefix="P"):
 def draw_predictions(folder):
     """Run plot_predictions on a study of `write_study`."""
     inputs = ("examples.parquet", "split.parquet", "split.labels.json", "comparison.tsv")
-    runs = [
-        [str(folder / model / name) for model in MODELS]
-        for name in ("predictions.parquet", "per_label.parquet")
-    ]
+    runs = [[str(folder / model / name) for model in MODELS] for name in ("predictions.parquet", "per_label.parquet")]
     outputs = [str(folder / f"{name}.svg") for name in ("heatmaps", "per_label", "best")]
     plot_predictions.plot_predictions(
         *(str(folder / name) for name in inputs), *runs, MODELS, "naive", ["term_auprc"], *outputs
@@ -187,9 +180,7 @@ def draw(folder):
     histories = [str(folder / model / "history.jsonl") for model in MODELS]
     plot_training.plot_training(histories, [f"{m}/seed0" for m in MODELS], MODELS, "naive", out["curves"])
     metrics = ["term_auprc", "protein_auprc"]
-    plot_comparison.plot_comparison(
-        str(folder / "comparison.tsv"), metrics, MODELS, "naive", out["comparison"]
-    )
+    plot_comparison.plot_comparison(str(folder / "comparison.tsv"), metrics, MODELS, "naive", out["comparison"])
 
 
 def write_report(folder, studies):
@@ -316,9 +307,7 @@ def test_the_drawn_model_is_chosen_on_valid(tmp_path, monkeypatch):
     monkeypatch.setattr(
         plot_predictions.figures,
         "annotation_heatmaps",
-        lambda truth, scores, model, *nouns: (
-            drawn.append((model, scores)) or heatmaps(truth, scores, model, *nouns)
-        ),
+        lambda truth, scores, model, *nouns: drawn.append((model, scores)) or heatmaps(truth, scores, model, *nouns),
     )
     monkeypatch.setattr(plot_predictions, "save", lambda figure, path: None)
     draw_predictions(tmp_path)
@@ -329,12 +318,8 @@ def test_the_drawn_model_is_chosen_on_valid(tmp_path, monkeypatch):
 
 
 def test_figures_by_label():
-    table = pd.DataFrame(
-        {"id": ["b", "a", "a"], "subset": ["test", "test", "valid"], "auprc": [0.2, 0.1, 0.9]}
-    )
-    np.testing.assert_array_equal(
-        plot_predictions.label_values(table, ["a", "b", "c"], "auprc"), [0.1, 0.2, np.nan]
-    )
+    table = pd.DataFrame({"id": ["b", "a", "a"], "subset": ["test", "test", "valid"], "auprc": [0.2, 0.1, 0.9]})
+    np.testing.assert_array_equal(plot_predictions.label_values(table, ["a", "b", "c"], "auprc"), [0.1, 0.2, np.nan])
     parts = [np.array([0.2, np.nan, np.nan]), np.array([0.4, 0.3, np.nan])]
     np.testing.assert_allclose(plot_predictions.mean_defined(parts), [0.3, 0.3, np.nan])
     assert plot_predictions.label_metric(["protein_auprc", "term_auroc"], "term") == "auroc"

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from lexome.models import KINDS
 from lexome.runs import Part, RunData
 
@@ -54,15 +55,13 @@ def test_shapes_and_repeats(kind, data, tmp_path):
     np.testing.assert_array_equal(runs[0].test, runs[1].test)
     assert (tmp_path / "a" / "config.json").exists()
     for scores in (runs[0].valid, runs[0].test):
-        assert ((0 <= scores) & (scores <= 1)).all()
+        assert ((scores >= 0) & (scores <= 1)).all()
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_never_sees_test_labels(kind, data, tmp_path):
     """With labels planted in the test part, where `load_run` leaves none, predictions stay the same."""
-    planted = dataclasses.replace(
-        data, test=dataclasses.replace(data.test, targets=np.ones((150, 3), dtype=np.uint8))
-    )
+    planted = dataclasses.replace(data, test=dataclasses.replace(data.test, targets=np.ones((150, 3), dtype=np.uint8)))
     plain = KINDS[kind](data, SETTINGS[kind], 0, tmp_path / "a", 0)
     other = KINDS[kind](planted, SETTINGS[kind], 0, tmp_path / "b", 0)
     np.testing.assert_array_equal(plain.test, other.test)

@@ -129,9 +129,7 @@ def test_check_lets_other_relations_dangle(tmp_path):
 
 
 def test_check_names_a_cycle(tmp_path):
-    path = obo_with(
-        tmp_path, "is_a: GO:0005488 ! binding\n", "is_a: GO:0005488 ! binding\nis_a: GO:0008270\n"
-    )
+    path = obo_with(tmp_path, "is_a: GO:0005488 ! binding\n", "is_a: GO:0005488 ! binding\nis_a: GO:0008270\n")
     with pytest.raises(LexomeError, match=r"its own ancestor.*GO:0043167, GO:0046872"):
         check_ontology(read_obo(path), path)
 
@@ -203,9 +201,7 @@ def test_closure_of_random_graphs_equals_networkx(seed, n, density):
         {
             "id": names,
             "obsolete": False,
-            "parents": [
-                [{"id": str(names[j]), "relation": "is_a"} for j in np.flatnonzero(row)] for row in edges
-            ],
+            "parents": [[{"id": str(names[j]), "relation": "is_a"} for j in np.flatnonzero(row)] for row in edges],
         }
     )
     closure = ancestor_closure(terms)

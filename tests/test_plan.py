@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 import pytest
+
 from lexome import plan
 from lexome.errors import LexomeError
 from lexome.settings import load_yaml

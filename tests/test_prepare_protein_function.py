@@ -66,9 +66,7 @@ def naive(
 ) -> tuple[dict[str, set[str]], dict[str, str]]:
     """Terms and sequences of the expected examples, the slow way."""
     graph = obonet.read_obo(str(GO / "go.obo"), ignore_obsolete=False)
-    parents = nx.DiGraph(
-        (child, parent) for child, parent, key in graph.edges(keys=True) if key in ("is_a", "part_of")
-    )
+    parents = nx.DiGraph((child, parent) for child, parent, key in graph.edges(keys=True) if key in ("is_a", "part_of"))
     other = {"GO:9000677": "GO:0003677", "GO:9000001": "GO:0008233", "GO:9000003": "GO:0008233"}
     terms: dict[str, set[str]] = {}
     for line in (GO / "annotations_2.1.gaf").read_text().splitlines():
@@ -171,14 +169,10 @@ def test_every_step_is_counted(prepare):
     }
     assert {step: counts[step] for step in expected} == expected
     # What is kept and what is dropped adds up.
-    evidence = sum(
-        counts[f"evidence {code}"] for code in SETTINGS["evidence"] if f"evidence {code}" in counts
-    )
+    evidence = sum(counts[f"evidence {code}"] for code in SETTINGS["evidence"] if f"evidence {code}" in counts)
     assert counts["annotations selected"] == evidence
     assert counts["annotated proteins"] == counts["proteins with a sequence"] + 1
-    assert (
-        counts["proteins of a fit length"] == counts["proteins with a sequence"] - counts["too long dropped"]
-    )
+    assert counts["proteins of a fit length"] == counts["proteins with a sequence"] - counts["too long dropped"]
     assert counts["examples"] == counts["proteins of a fit length"] - counts["without a term left dropped"]
 
 
@@ -253,9 +247,7 @@ def test_ids_that_do_not_match_say_so(ontology, tmp_path):
     outputs = [str(tmp_path / name) for name in "abc"]
     annotations = str(GO / "annotations_2.1.gaf")
     with pytest.raises(LexomeError, match=r"'proteins with a sequence': the ids .*LW0007, LW0009, LX0001"):
-        prepare_protein_function(
-            ontology, annotations, str(other), None, SETTINGS | {"taxon": None}, *outputs
-        )
+        prepare_protein_function(ontology, annotations, str(other), None, SETTINGS | {"taxon": None}, *outputs)
 
 
 def test_only_excluded_terms_says_so(prepare):

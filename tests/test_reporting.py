@@ -47,16 +47,11 @@ def test_the_best_model_is_chosen_on_valid_alone():
     assert reporting.best_model(table, "term_auprc", "naive") == "mlp"  # logistic is better on test
     table.loc[table["subset"] != "valid", "value"] = 0.0
     assert reporting.best_model(table, "term_auprc", "naive") == "mlp"
-    assert (
-        reporting.best_model(table, "protein_auprc", "naive") is None
-    )  # a published valid figure is no model
+    assert reporting.best_model(table, "protein_auprc", "naive") is None  # a published valid figure is no model
 
 
 def test_the_best_model_of_a_metric_where_lower_is_better():
-    rows = [
-        ("valid", name, "smin", value, value, value, 9)
-        for name, value in (("a", 2.0), ("b", 1.0), ("c", 3.0))
-    ]
+    rows = [("valid", name, "smin", value, value, value, 9) for name, value in (("a", 2.0), ("b", 1.0), ("c", 3.0))]
     assert reporting.best_model(comparison(rows, []), "smin", "c") == "b"
 
 
@@ -191,9 +186,7 @@ def test_leakage_note():
     leakage = {"near": 0.5, "distant": 0.05, "subsets": {"test": {"examples": 200, "identical": 0}}}
     leakage["subsets"]["test"] |= {"near_duplicates": 42, "distant": 80}
     note = reporting.leakage_note(leakage, "protein")
-    assert note.startswith(
-        "42 of 200 test proteins (21.0%) have a near-duplicate in training (similarity 0.5 or more)"
-    )
+    assert note.startswith("42 of 200 test proteins (21.0%) have a near-duplicate in training (similarity 0.5 or more)")
     assert note.endswith("80 are distant from all of training (below 0.05).")
     assert reporting.leakage_note({"subsets": {}}, "protein") == "There is no test subset to check."
 
@@ -311,9 +304,7 @@ def test_commit_of_a_folder(tmp_path):
     (tmp_path / "file").write_text("1")
     subprocess.run([*git, "add", "file"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "one"], check=True)
-    head = subprocess.run(
-        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
     assert page.git_commit(tmp_path) == head
     (tmp_path / "file").write_text("2")
     assert page.git_commit(tmp_path) == f"{head} with changes"

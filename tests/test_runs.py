@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lexome.runs import load_run, read_predictions, target_matrix, write_predictions
 from lexome.runtime import write_json
 
@@ -19,9 +20,7 @@ def test_targets_equal_membership(rows, chosen):
 
 @pytest.fixture
 def study(tmp_path):
-    examples = pd.DataFrame(
-        {"id": list("abcd"), "sequence": list("MKVL"), "labels": [[0, 2], [1], [2], [0, 1, 2]]}
-    )
+    examples = pd.DataFrame({"id": list("abcd"), "sequence": list("MKVL"), "labels": [[0, 2], [1], [2], [0, 1, 2]]})
     examples.to_parquet(tmp_path / "examples.parquet")
     pd.DataFrame({"id": list("abcd"), "subset": ["train", "valid", "test", "train"]}).to_parquet(
         tmp_path / "split.parquet"

@@ -1,11 +1,11 @@
 """Outputs appear whole or not at all; a job's log has what went wrong."""
 
-
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+
 from lexome.errors import LexomeError
 from lexome.runtime import atomic, job, read_json, write_json, write_parquet
 

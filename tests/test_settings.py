@@ -219,9 +219,7 @@ def test_file_spec_names_what_is_known(path, message):
 def test_backbone_files_derive_their_sources():
     file = {"sha256": None, "size": None}
     hub = {"hub": "facebook/esm", "revision": "c0ffee", "files": {"config.json": file}}
-    assert backbone_files(hub) == [
-        {**file, "name": "config.json", "sources": ["hf:facebook/esm@c0ffee!config.json"]}
-    ]
+    assert backbone_files(hub) == [{**file, "name": "config.json", "sources": ["hf:facebook/esm@c0ffee!config.json"]}]
     wheel = {"package": "pypi:a==1!a/Model/", "files": {"vocab.txt": file}}
     assert backbone_files(wheel)[0]["sources"] == ["pypi:a==1!a/Model/vocab.txt"]
     own = {**hub, "files": {"config.json": {**file, "sources": ["https://x/config.json"]}}}

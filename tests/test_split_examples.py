@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from lexome.errors import LexomeError
 from lexome.runtime import read_json, write_json
 from split_examples import split_examples

@@ -5,6 +5,7 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lexome.errors import LexomeError
 from lexome.tokens import encoder, load_tokenizer, tokenise
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+
 from lexome.heads import Head
 from lexome.training import fit, predict
-from sklearn.linear_model import LogisticRegression
 
 CPU = torch.device("cpu")
 SETTINGS = {

@@ -1,6 +1,7 @@
 """An edit to a module changes the hash of every script that reaches it, and of no other."""
 
 import pytest
+
 from lexome.workflow_code import imported_modules, library_hash
 
 

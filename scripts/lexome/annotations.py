@@ -107,9 +107,7 @@ def read_gaf(
 
     keep("taxon", "taxon", lambda value: taxon is None or value.split("|")[0] == f"taxon:{taxon}")
     keep("not", "qualifier", lambda value: "NOT" not in value.split("|"))
-    counts["by_evidence"] = {
-        code: int(n) for code, n in sorted(table["evidence"].value_counts().items()) if n
-    }
+    counts["by_evidence"] = {code: int(n) for code, n in sorted(table["evidence"].value_counts().items()) if n}
     keep("evidence", "evidence", lambda value: codes is None or value in codes)
     keep("aspect", "aspect", lambda value: aspect is None or ASPECTS[value] == aspect)
     counts["kept"] = len(table)
@@ -233,9 +231,7 @@ def _read_table(
         data = pa.table({name: pa.array([], dictionary) for name in wanted})
     if short:
         columns = {name: [row[names.index(name)] for row in short] for name in wanted}
-        data = pa.concat_tables(
-            [data, pa.table({k: pa.array(v).dictionary_encode() for k, v in columns.items()})]
-        )
+        data = pa.concat_tables([data, pa.table({k: pa.array(v).dictionary_encode() for k, v in columns.items()})])
     table = data.to_pandas()
     malformed = any(
         not _per_category(table[name], lambda value, name=name: _fits(name, value)).all() for name in wanted
@@ -251,9 +247,7 @@ def _fits(column: str, value: str) -> bool:
     return column not in SHAPES or re.fullmatch(SHAPES[column][0], value) is not None
 
 
-def _first_fault(
-    path: str | Path, names: tuple[str, ...], wanted: list[str], skip: int, required: int
-) -> LexomeError:
+def _first_fault(path: str | Path, names: tuple[str, ...], wanted: list[str], skip: int, required: int) -> LexomeError:
     """The error for the first malformed row; found by reading again, so only a faulty file pays for it."""
     with open_text(path) as handle:
         for number, line in enumerate(handle, 1):

@@ -90,9 +90,7 @@ def centred_replicates(
     estimates = multi_label_metrics(truth, scores, example_noun, label_noun)
     raw = multi_label_replicates(truth, scores, counts, example_noun, label_noun)
     moved = {name: centre(values, estimates[name][0]) for name, values in raw.items()}
-    return {name: values for name, (values, _) in moved.items()}, {
-        name: by for name, (_, by) in moved.items()
-    }
+    return {name: values for name, (values, _) in moved.items()}, {name: by for name, (_, by) in moved.items()}
 
 
 def centre(replicates: np.ndarray, estimate: float) -> tuple[np.ndarray, float]:

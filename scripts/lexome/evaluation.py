@@ -41,9 +41,7 @@ class Judged:
     ids: np.ndarray  # str [n]
     subset: np.ndarray  # str [n]: "valid" or "test"
     group: np.ndarray  # [n]
-    nearest_train: (
-        np.ndarray
-    )  # float32 [n]: similarity to the nearest training example, NaN where not measured
+    nearest_train: np.ndarray  # float32 [n]: similarity to the nearest training example, NaN where not measured
     truth: np.ndarray  # bool [n, L]
     scores: np.ndarray  # float32 [n, L]
 
@@ -109,9 +107,7 @@ def truth_matrix(labels: pa.Array | pa.ChunkedArray, index: np.ndarray) -> np.nd
     """
     labels = labels.combine_chunks() if isinstance(labels, pa.ChunkedArray) else labels
     carried = labels.flatten().to_numpy(zero_copy_only=False)
-    rows = np.repeat(
-        np.arange(len(labels)), labels.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    )
+    rows = np.repeat(np.arange(len(labels)), labels.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
     column = np.full(1 + max(carried.max(initial=-1), index.max(initial=-1)), -1)
     column[index] = np.arange(len(index))
     columns = column[carried]
@@ -120,9 +116,7 @@ def truth_matrix(labels: pa.Array | pa.ChunkedArray, index: np.ndarray) -> np.nd
     return truth
 
 
-def load_judged(
-    examples: str | Path, assignment: str | Path, labels: Labels, predictions: str | Path
-) -> Judged:
+def load_judged(examples: str | Path, assignment: str | Path, labels: Labels, predictions: str | Path) -> Judged:
     """Valid and test examples of a split with truth and scores, aligned by id.
 
     Parameters
@@ -214,9 +208,7 @@ def _positions(wanted: pd.Series, present: pd.Series, path: str | Path) -> np.nd
     positions = index.get_indexer(wanted)
     if (positions < 0).any():
         missing = wanted[positions < 0]
-        raise LexomeError(
-            f"{path}: {len(missing)} examples are missing, first {missing.iloc[0]}; make the file again"
-        )
+        raise LexomeError(f"{path}: {len(missing)} examples are missing, first {missing.iloc[0]}; make the file again")
     return positions
 
 
@@ -226,15 +218,8 @@ def _score_matrix(scores: pa.ChunkedArray, width: int, path: str | Path) -> np.n
     lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     if (lengths != width).any():
         wrong = lengths[lengths != width][0]
-        raise LexomeError(
-            f"{path}: {wrong} scores where the split judges {width} labels; train the model again"
-        )
-    matrix = (
-        lists.flatten()
-        .to_numpy(zero_copy_only=False)
-        .astype(np.float32, copy=False)
-        .reshape(len(lists), width)
-    )
+        raise LexomeError(f"{path}: {wrong} scores where the split judges {width} labels; train the model again")
+    matrix = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False).reshape(len(lists), width)
     if not ((matrix >= 0) & (matrix <= 1)).all():
         raise LexomeError(f"{path}: scores must be probabilities, from 0 to 1 and not missing")
     return matrix

@@ -191,9 +191,7 @@ def _from_first_record(path: str | Path, handle: Iterable[str]) -> Iterator[str]
         if line.startswith(">"):
             return itertools.chain([line], lines)
         if line.strip():
-            raise LexomeError(
-                f"{path}, line {number}: text before the first >; a FASTA file starts with a header line"
-            )
+            raise LexomeError(f"{path}, line {number}: text before the first >; a FASTA file starts with a header line")
     raise LexomeError(f"{path}, line 1: no FASTA record in the file; is it the right one?")
 
 

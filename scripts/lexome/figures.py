@@ -90,12 +90,10 @@ def label_frequencies(
         ranks.grid(True)
         ranks.set(xlabel=f"rank of {label_noun}", ylabel=f"{plural(example_noun)} with the {label_noun}")
         ranks.set_title(f"All {len(order):,} {plural(label_noun)}")
-        ranks.legend(loc="upper right", handletextpad=0.2)
+        ranks.legend(loc="lower left", handletextpad=0.2, fontsize=8.5)
     left = np.zeros(len(shown))
     for column, (subset, colour) in enumerate(SUBSETS.items()):
-        bars.barh(
-            np.arange(len(shown)), counts[shown, column], left=left, color=colour, label=subset, height=0.72
-        )
+        bars.barh(np.arange(len(shown)), counts[shown, column], left=left, color=colour, label=subset, height=0.72)
         left += counts[shown, column]
     bars.set_yticks(np.arange(len(shown)), [short(names[label], 34) for label in shown])
     bars.tick_params(axis="y", length=0)
@@ -117,11 +115,8 @@ def length_distribution(lengths: Mapping[str, np.ndarray], unit: str, example_no
     every = np.concatenate(list(lengths.values()))
     spread = every.max() / max(np.median(every), 1) > 8
     low, high = every.min(), every.max() + 1
-    edges = (
-        np.geomspace(max(low, 1), high, 41)
-        if spread
-        else np.linspace(low, high, min(41, int(high - low) + 1))
-    )
+    bins = int(np.clip(np.sqrt(min(map(len, lengths.values()))), 8, 40))  # as the smallest subset bears
+    edges = np.geomspace(max(low, 1), high, bins + 1) if spread else np.linspace(low, high, bins + 1)
     figure = Figure(figsize=(WIDTH, 3.3))
     axes = figure.subplots()
     for subset, values in lengths.items():
@@ -142,9 +137,7 @@ def length_distribution(lengths: Mapping[str, np.ndarray], unit: str, example_no
 
 
 @style()
-def training_curves(
-    histories: Sequence[tuple[str, str, Sequence[Mapping]]], colours: Mapping[str, str]
-) -> Figure:
+def training_curves(histories: Sequence[tuple[str, str, Sequence[Mapping]]], colours: Mapping[str, str]) -> Figure:
     """Loss and validation metrics over epochs: a row a model, a column a quantity, a thin line a seed.
 
     Parameters
@@ -174,25 +167,17 @@ def training_curves(
                         continue
                     line = table[name].dropna()
                     dashed = name == "train_loss"
-                    axes.plot(
-                        line.index, line, color=colour, lw=1.1, ls=(0, (4, 2)) if dashed else "-", alpha=0.85
-                    )
+                    axes.plot(line.index, line, color=colour, lw=1.1, ls=(0, (4, 2)) if dashed else "-", alpha=0.85)
                     if best in line.index and not dashed:
                         axes.plot([best], [line[best]], "o", ms=5.5, color=colour, mec=PAPER, zorder=4)
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
             axes.grid(True)
-            title = (
-                "loss"
-                if quantities == losses
-                else f"{metric_title(quantities[0].removeprefix('valid_'))} on valid"
-            )
+            title = "loss" if quantities == losses else f"{metric_title(quantities[0].removeprefix('valid_'))} on valid"
             axes.set_title(title, fontweight="normal")
         seeds = f"{len(runs)} seed{'s' * (len(runs) > 1)}"
         grid[row, 0].set_ylabel(f"{short(model, 24)}\n{seeds}", fontweight="bold")
-    handles = (
-        [Line2D([], [], color=MUTED, lw=1.1, ls=(0, (4, 2)), label="train")] if "train_loss" in losses else []
-    )
+    handles = [Line2D([], [], color=MUTED, lw=1.1, ls=(0, (4, 2)), label="train")] if "train_loss" in losses else []
     handles += [
         Line2D([], [], color=MUTED, lw=1.1, label="valid"),
         Line2D([], [], color=MUTED, marker="o", ls="", label="epoch kept"),
@@ -240,9 +225,7 @@ def annotation_heatmaps(
         rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
     figure = Figure(figsize=(WIDTH, 6.4))
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, values, title in zip(
-        panels, (truth, scores), ("True", f"Predicted by {short(model, 30)}"), strict=True
-    ):
+    for axes, values, title in zip(panels, (truth, scores), ("True", f"Predicted by {short(model, 30)}"), strict=True):
         picture = axes.imshow(
             values[rows].astype(np.float32),
             cmap=BLUES,
@@ -254,7 +237,7 @@ def annotation_heatmaps(
         axes.set_facecolor(PAPER)
         axes.set_title(title)
         axes.set_xlabel(f"{plural(label_noun)}, most frequent first")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
         axes.spines[:].set_visible(True)
     part = "" if len(rows) == len(truth) else f"{len(rows):,} of "
     panels[0].set_ylabel(f"test {plural(example_noun)} ({part}{len(truth):,})")

@@ -35,9 +35,7 @@ def comparison_forest(
         Rows of `comparison.tsv`: test is a full mark, test_distant a pale one below it, a published value a
         hollow one whose citation stands in the legend. The trivial model's test value is a vertical line.
     """
-    shown = comparison[
-        comparison["metric"].isin(metrics) & comparison["subset"].isin(["test", "test_distant"])
-    ]
+    shown = comparison[comparison["metric"].isin(metrics) & comparison["subset"].isin(["test", "test_distant"])]
     shown = shown[shown["value"].notna()]
     metrics = [metric for metric in metrics if (shown["metric"] == metric).any()]
     if not metrics:
@@ -49,9 +47,7 @@ def comparison_forest(
     heights = [len(models) for models in rows]
     lines = sum(len(text) for text in legend)
     figure = Figure(figsize=(WIDTH, 0.9 + 0.34 * sum(heights) + 0.75 * len(metrics) + 0.16 * lines))
-    panels = figure.subplots(
-        len(metrics), 1, squeeze=False, height_ratios=[height + 1 for height in heights]
-    )[:, 0]
+    panels = figure.subplots(len(metrics), 1, squeeze=False, height_ratios=[height + 1 for height in heights])[:, 0]
     for axes, metric, models in zip(panels, metrics, rows, strict=True):
         part = shown[shown["metric"] == metric]
         for height, (model, source) in enumerate(reversed(models)):
@@ -67,13 +63,9 @@ def comparison_forest(
         axes.set_title(metric_title(metric) + (" (lower is better)" if lower_is_better(metric) else ""))
         axes.grid(True, axis="x")
         axes.margins(x=0.06)
-    figure.legend(
-        handles=_forest_legend(shown, trivial), loc="outside upper right", ncols=4, handletextpad=0.6
-    )
+    figure.legend(handles=_forest_legend(shown, trivial), loc="outside upper right", ncols=4, handletextpad=0.6)
     if legend:
-        figure.supxlabel(
-            "\n".join("\n".join(text) for text in legend), x=0.01, ha="left", fontsize=8.5, color=MUTED
-        )
+        figure.supxlabel("\n".join("\n".join(text) for text in legend), x=0.01, ha="left", fontsize=8.5, color=MUTED)
     return figure
 
 
@@ -111,9 +103,7 @@ def _forest_legend(shown: pd.DataFrame, trivial: str) -> list[Line2D]:
     handles = [Line2D([], [], marker="o", ls="-", lw=2.4, color=MUTED, mec=PAPER, label="test")]
     if (shown["subset"] == "test_distant").any():
         handles.append(
-            Line2D(
-                [], [], marker="s", ls="-", lw=2.4, color=MUTED, alpha=0.5, mec=PAPER, label="test, distant"
-            )
+            Line2D([], [], marker="s", ls="-", lw=2.4, color=MUTED, alpha=0.5, mec=PAPER, label="test, distant")
         )
     if (shown["source"] != "measured").any():
         handles.append(Line2D([], [], marker="D", ls="", mfc=PAPER, mec=INK, label="published"))

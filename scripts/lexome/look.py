@@ -90,9 +90,7 @@ def style() -> Iterator[None]:
         "svg.fonttype": "none",  # text stays text: searchable, selectable, readable aloud
         "svg.hashsalt": "lexome",
     }
-    with matplotlib.rc_context(
-        {**matplotlib.rcParamsDefault, **settings, "backend": matplotlib.rcParams["backend"]}
-    ):
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings, "backend": matplotlib.rcParams["backend"]}):
         yield
 
 

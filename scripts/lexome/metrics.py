@@ -130,9 +130,7 @@ def average_precision(
     return ranking_metrics(truth, scores, axis, weights)[0]
 
 
-def roc_auc(
-    truth: np.ndarray, scores: np.ndarray, axis: int, weights: np.ndarray | None = None
-) -> np.ndarray:
+def roc_auc(truth: np.ndarray, scores: np.ndarray, axis: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Area under the ROC curve (a tie counts half); arguments as in `average_precision`.
 
     Returns
@@ -179,9 +177,7 @@ def threshold_metrics(
     if axis == 1:
         truth, predicted = truth.T, predicted.T
     if weights is None:
-        both, chosen, true = (
-            (x.sum(axis=0)).astype(np.float64) for x in (truth & predicted, predicted, truth)
-        )
+        both, chosen, true = ((x.sum(axis=0)).astype(np.float64) for x in (truth & predicted, predicted, truth))
         total = np.float64(len(truth))
     else:
         weights = np.asarray(weights, dtype=np.float64)

@@ -147,9 +147,7 @@ def check_ontology(terms: pd.DataFrame, path: str | Path, relations: Iterable[st
                 f"the known ones are {', '.join(ROOTS)}"
             )
         if root not in known:
-            raise LexomeError(
-                f"{path}: {root}, the root of {namespace}, is missing; fetch the whole ontology"
-            )
+            raise LexomeError(f"{path}: {root}, the root of {namespace}, is missing; fetch the whole ontology")
         reached = closure.matrix[:, [closure.terms.get_loc(root)]].toarray().ravel()
         orphans = group["id"][~reached[closure.terms.get_indexer(group["id"])]]
         if len(orphans):

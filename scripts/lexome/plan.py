@@ -8,6 +8,7 @@ from lexome.errors import LexomeError
 from lexome.settings import check, file_spec, load_yaml
 
 DATA_FOLDER = "resources/data"
+BACKBONE_FILES = ("config.json", "model*.safetensors")
 PREPARE_FILES = ("ontology", "annotations", "sequences", "taxonomy")
 
 
@@ -58,9 +59,11 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             mistakes += _check_variant(model, "kind", kinds, at)
             mistakes += _check_backbone(model, registries["backbones"], at)
         if study["trivial"] not in study["models"]:
-            mistakes.append(f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}")
+            mistakes.append(
+                f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}"
+            )
     sources: dict[str, str] = {}
-    for path in (_ontology_paths(config["studies"]) if not mistakes else []):
+    for path in _ontology_paths(config["studies"]) if not mistakes else []:
         other = sources.setdefault(ontology_name(path), path)
         if other != path:
             mistakes.append(f"{path} and {other}: two ontologies of one name; rename one of the files")
@@ -99,12 +102,17 @@ def _check_backbone(model: Mapping, backbones: Mapping, where: str) -> list[str]
         return []
     if model["backbone"] not in backbones:
         return [f"{where}.backbone: {model['backbone']!r} is not known; there are {', '.join(backbones)}"]
-    embedded = backbones[model["backbone"]]["embedding"]["layers"]
+    backbone = backbones[model["backbone"]]
+    if "path" in backbone:
+        folder = backbone["path"]
+        lacking = " and no ".join(name for name in BACKBONE_FILES if not any(Path(folder).glob(name)))
+        if lacking:
+            mend = f"`path` of {model['backbone']} is given from the folder you run snakemake in"
+            return [f"{where}.backbone: no {lacking} in {folder}; {mend}"]
+    embedded = backbone["embedding"]["layers"]
     absent = sorted(set(model.get("layers", [])) - set(embedded))
     if absent:
-        return [
-            f"{where}.layers: {absent} are not embedded; `embedding: layers` of {model['backbone']} has {embedded}"
-        ]
+        return [f"{where}.layers: {absent} are not embedded; `embedding: layers` of {model['backbone']} has {embedded}"]
     return []
 
 
@@ -144,6 +152,11 @@ def downloaded_files(studies: Mapping) -> list[str]:
 def used_datasets(study: Mapping) -> list[str]:
     """Names of the datasets that a study is prepared from."""
     return sorted({PurePosixPath(path).parts[2] for path in prepare_files(study) if is_downloaded(path)})
+
+
+def own_files(study: Mapping) -> list[str]:
+    """The files of a study that the user or the repository brings, rather than the download stage."""
+    return [path for path in prepare_files(study) if not is_downloaded(path)]
 
 
 def used_backbones(studies: Mapping) -> list[str]:

@@ -90,9 +90,7 @@ def verdict(comparison: pd.DataFrame, differences: pd.DataFrame, metric: str, tr
         winners = [other["model"] for other in rows.to_dict("records") if _gain(other, metric)]
         start = "The model chosen on valid does not" if winners else "No model clearly"
         how = figure_text(row, signed=True)
-        text = (
-            f"{start} beat{'s' * (not winners)} the trivial baseline: {best} differs from {trivial} by {how}"
-        )
+        text = f"{start} beat{'s' * (not winners)} the trivial baseline: {best} differs from {trivial} by {how}"
         return {"tone": "no", "text": f"{text} in {title} on test."}
     text = f"{best} beats {trivial} by {_gain(row, metric)} in {title} on test"
     far = find(differences, subset="test_distant", metric=metric, model=best, reference=trivial)
@@ -112,9 +110,7 @@ def _gain(row: Mapping, metric: str) -> str | None:
     return figure_text({"value": sign * row["difference"], "low": low, "high": high})
 
 
-def summary_line(
-    comparison: pd.DataFrame, headline: Sequence[str], trivial: str, nouns: Sequence[str] = ()
-) -> str:
+def summary_line(comparison: pd.DataFrame, headline: Sequence[str], trivial: str, nouns: Sequence[str] = ()) -> str:
     """One line on how good a study's models are under one split, from its `comparison.tsv` alone.
 
     Parameters
@@ -124,11 +120,7 @@ def summary_line(
     nouns
         What examples and labels are called; a metric `<noun>_...` counts that noun in its column n.
     """
-    where = (
-        f"{comparison['study'].iloc[0]}/{comparison['split'].iloc[0]}"
-        if len(comparison)
-        else "empty comparison"
-    )
+    where = f"{comparison['study'].iloc[0]}/{comparison['split'].iloc[0]}" if len(comparison) else "empty comparison"
     best = best_model(comparison, headline[0], trivial)
     base = find(comparison, subset="test", metric=headline[0], model=trivial)
     title = metric_title(headline[0])
@@ -150,9 +142,7 @@ def _number(row: Mapping | None) -> str:
     return number_text(row["value"]) if row and np.isfinite(row["value"]) else "undefined"
 
 
-def _counts(
-    comparison: pd.DataFrame, headline: Sequence[str], model: str, nouns: Sequence[str]
-) -> Iterable[str]:
+def _counts(comparison: pd.DataFrame, headline: Sequence[str], model: str, nouns: Sequence[str]) -> Iterable[str]:
     for noun in nouns:
         for metric in headline:
             row = find(comparison, subset="test", metric=metric, model=model)
@@ -171,7 +161,7 @@ def _published_note(comparison: pd.DataFrame, headline: Sequence[str], best: str
             return f"published {span}"
         here = find(comparison, subset="test", metric=metric, model=best)
         base = find(comparison, subset="test", metric=metric, model=trivial)
-        theirs = f"published {span} is {metric_title(metric)}"
+        theirs = f"published {span} {'are' if ' and ' in span else 'is'} {metric_title(metric)}"
         ours = figure_text(here, "-") or "undefined"
         return f"{theirs}, where {best} has {ours} and {trivial} {_number(base)}"
     return ""
@@ -329,9 +319,7 @@ def describe_source(entry: Mapping) -> dict:
         "citation": entry.get("citation") or "",
         "kind": entry.get("kind") or "",
         "parameters": entry.get("parameters"),
-        "files": [
-            {"name": name, "sha256": spec.get("sha256"), "size": spec.get("size")} for name, spec in files
-        ],
+        "files": [{"name": name, "sha256": spec.get("sha256"), "size": spec.get("size")} for name, spec in files],
     }
 
 

@@ -71,7 +71,9 @@ def target_matrix(labels: pd.Series, chosen: Sequence[int], n_labels: int) -> np
     return targets
 
 
-def load_run(examples: str, study_labels: str, assignment: str, split_labels: str, features: Features | None) -> RunData:
+def load_run(
+    examples: str, study_labels: str, assignment: str, split_labels: str, features: Features | None
+) -> RunData:
     """Load a split for training. The labels of test examples are dropped before anything else happens.
 
     Parameters

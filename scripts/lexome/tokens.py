@@ -24,7 +24,9 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise LexomeError(f"{folder}: no tokenizer could be loaded ({error}); list its files in backbones.yaml") from error
+        raise LexomeError(
+            f"{folder}: no tokenizer could be loaded ({error}); list its files in backbones.yaml"
+        ) from error
 
 
 def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[str]], list[list[int]]]:

@@ -1,0 +1,173 @@
+"""The whole workflow on the tiny config: it runs, repeats, resumes, and reruns what an edit touches."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from lexome.runtime import read_json
+
+ROOT = Path(__file__).parent.parent
+CONFIG = "tests/config/config.yaml"
+
+
+def snakemake(folder, *arguments, check=True):
+    """Run snakemake in a folder; its output comes back."""
+    environment = {k: v for k, v in os.environ.items() if k != "LEXOME_MIRROR"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    command = ["snakemake", "--cores", "2", "--configfile", CONFIG, *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert not check or done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+    return done
+
+
+def copy_repository(folder):
+    """A copy of what git would clone, with uncommitted edits."""
+    for name in ("Snakefile", "rules", "scripts", "config", "envs", "profiles", "resources", "tests"):
+        source = ROOT / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "data", "backbones", ".partial")
+            shutil.copytree(source, folder / name, ignore=ignore)
+        else:
+            shutil.copy(source, folder / name)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the workflow ran once; its screen output."""
+    folder = tmp_path_factory.mktemp("workflow")
+    copy_repository(folder)
+    return folder, snakemake(folder)
+
+
+def files(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in (folder / "results").rglob("*") if p.is_file()}
+
+
+def test_ends_with_the_report_and_how_good_the_models_are(finished):
+    folder, done = finished
+    lines = (done.stdout + done.stderr).strip().splitlines()
+    assert any(str(folder / "results" / "report.html") in line for line in lines[-12:])
+    assert any("from_gaf" in line and "naive" in line for line in lines[-12:])
+    page = (folder / "results" / "report.html").read_text()
+    assert "Tiny protein function, CAFA files" in page
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_comparison_is_complete(finished):
+    table = pd.read_csv(finished[0] / "results/from_gaf/random/comparison.tsv", sep="\t")
+    assert list(table.columns) == [
+        *("study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"),
+    ]
+    measured = table[table["source"] == "measured"]
+    assert set(measured["model"]) == {"coin_flip", "naive", "logistic", "mlp"}
+    assert {"valid", "test"} <= set(measured["subset"])
+    headline = measured[measured["metric"] == "term_auprc"]
+    assert (headline["low"] <= headline["value"]).all()
+    assert (headline["value"] <= headline["high"]).all()
+    assert set(measured.loc[measured["model"] == "mlp", "seeds"]) == {2}
+
+
+def test_labels_and_leakage_come_from_train(finished):
+    folder = finished[0] / "results/from_gaf/splits"
+    labels = read_json(folder / "random.labels.json")["labels"]
+    assert len(labels) >= 8
+    assert min(label["n_train"] for label in labels) >= 5
+    leakage = read_json(folder / "random.leakage.json")
+    # Identical sequences share a group, so none can be parted.
+    assert leakage["subsets"]["test"]["identical"] == 0
+
+
+def test_a_head_on_random_weights_beats_chance(finished):
+    table = pd.read_csv(finished[0] / "results/from_gaf/random/comparison.tsv", sep="\t")
+    rows = table[(table["subset"] == "test") & (table["metric"] == "term_auprc")].set_index("model")["value"]
+    assert rows["mlp"] > rows["naive"]
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    done = snakemake(finished[0])
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_an_edit_to_the_library_reruns_what_uses_it(finished):
+    module = finished[0] / "scripts" / "lexome" / "bootstrap.py"
+    text = module.read_text()
+    module.write_text(text + "# edited\n")
+    done = snakemake(finished[0], "--dry-run", "--quiet", "rules")
+    module.write_text(text)
+    output = done.stdout + done.stderr
+    assert "evaluate_model" in output
+    assert "embed_sequences" not in output
+    assert "train_model" not in output
+
+
+def test_snakemakes_own_report(finished):
+    folder = finished[0]
+    snakemake(folder, "--report", "own.html")
+    page = (folder / "own.html").read_text()
+    assert "comparison" in page
+
+
+def test_runs_repeat_to_the_byte(finished, tmp_path):
+    """Predictions and figures of a second run elsewhere are the same; logs and times are not compared."""
+    copy_repository(tmp_path)
+    snakemake(tmp_path, "results/from_gaf/random/comparison.tsv")
+    first, second = files(finished[0]), files(tmp_path)
+    same = [p for p in second if p.suffix in {".parquet", ".tsv", ".npz"} and "benchmarks" not in p.parts]
+    assert len(same) > 15
+    for path in same:
+        assert first[path] == second[path], path
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    """After SIGKILL to all of its processes, the next run finishes and keeps what was done."""
+    copy_repository(tmp_path)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    target = "results/from_cafa/random/comparison.tsv"
+    process = subprocess.Popen(
+        ["snakemake", "--cores", "1", "--configfile", CONFIG, target],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    labels = tmp_path / "results/from_cafa/splits/random.labels.json"
+    for _ in range(600):
+        if labels.exists() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert labels.exists()
+    assert not (tmp_path / target).exists()
+    kept = (tmp_path / "results/from_cafa/examples.parquet").stat().st_mtime_ns
+    snakemake(tmp_path, "--unlock")
+    snakemake(tmp_path, target)
+    assert (tmp_path / target).exists()
+    assert (tmp_path / "results/from_cafa/examples.parquet").stat().st_mtime_ns == kept
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("trivial: naive", "trivail: naive", r"studies.from_gaf.trivail: unknown key"),
+        ("replicates: 50", "replicates: many", r"bootstrap.replicates: expected a whole number"),
+    ],
+)
+def test_a_typo_in_the_config_names_its_key(finished, tmp_path, old, new, message):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text((ROOT / CONFIG).read_text().replace(old, new, 1))
+    yaml.safe_load(broken.read_text())
+    done = snakemake(finished[0], "--dry-run", "--configfile", str(broken), check=False)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr

@@ -20,6 +20,8 @@ os.environ |= {
     "TRANSFORMERS_OFFLINE": "1",
 }
 os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+# A loading bar and a table of unused heads for every job would bury the progress lines.
+os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 CONFIG_FOLDER = Path(workflow.basedir) / "config"
 registries = plan.load_registries(CONFIG_FOLDER, config)

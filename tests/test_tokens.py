@@ -31,7 +31,11 @@ def test_folder_without_a_tokenizer(tmp_path):
         load_tokenizer(tmp_path)
 
 
-@given(st.lists(st.text("ACDEFGHIKLMNPQRSTVWYBZXUOJ", min_size=1, max_size=40), min_size=1, max_size=4))
+@given(st.lists(st.text("ACDEFGHIKLMNPQRSTVWYBZXUO.-", min_size=1, max_size=40), min_size=1, max_size=4))
 def test_look_up_equals_the_tokenizer(tiny_backbone, texts):
     tokenizer = load_tokenizer(tiny_backbone)
     assert encoder(tokenizer)(texts) == tokenizer(texts)["input_ids"]
+
+
+def test_every_unknown_residue_is_a_token(tiny_backbone):
+    assert encoder(load_tokenizer(tiny_backbone))(["MJJK"]) == [[0, 20, 3, 3, 15, 2]]

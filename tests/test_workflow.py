@@ -18,11 +18,11 @@ ROOT = Path(__file__).parent.parent
 CONFIG = "tests/config/config.yaml"
 
 
-def snakemake(folder, *arguments, check=True):
+def snakemake(folder, *arguments, check=True, config=CONFIG):
     """Run snakemake in a folder; its output comes back."""
     environment = {k: v for k, v in os.environ.items() if k != "LEXOME_MIRROR"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    command = ["snakemake", "--cores", "2", "--configfile", CONFIG, *arguments]
+    command = ["snakemake", "--cores", "2", f"--configfile={config}", *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=500
     )
@@ -55,9 +55,9 @@ def files(folder):
 
 def test_ends_with_the_report_and_how_good_the_models_are(finished):
     folder, done = finished
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    assert any(str(folder / "results" / "report.html") in line for line in lines[-12:])
-    assert any("from_gaf" in line and "naive" in line for line in lines[-12:])
+    lines = done.stdout.strip().splitlines()[-4:]
+    assert any(str(folder / "results" / "report.html") in line for line in lines)
+    assert any("from_gaf" in line and "naive" in line for line in lines)
     page = (folder / "results" / "report.html").read_text()
     assert "Tiny protein function, CAFA files" in page
     assert not list(folder.rglob("*.tmp"))
@@ -134,7 +134,7 @@ def test_a_killed_run_goes_on(tmp_path):
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     target = "results/from_cafa/random/comparison.tsv"
     process = subprocess.Popen(
-        ["snakemake", "--cores", "1", "--configfile", CONFIG, target],
+        ["snakemake", "--cores", "1", f"--configfile={CONFIG}", target],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -168,6 +168,6 @@ def test_a_typo_in_the_config_names_its_key(finished, tmp_path, old, new, messag
     broken = tmp_path / "broken.yaml"
     broken.write_text((ROOT / CONFIG).read_text().replace(old, new, 1))
     yaml.safe_load(broken.read_text())
-    done = snakemake(finished[0], "--dry-run", "--configfile", str(broken), check=False)
+    done = snakemake(finished[0], "--dry-run", check=False, config=broken)
     assert done.returncode != 0
     assert message in done.stdout + done.stderr

@@ -33,7 +33,9 @@ def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[str]], lis
     """The fastest function from texts to token ids, special tokens included, nothing cut.
 
     Tokenizers without a Rust version (ESM's) search every character for longer tokens. Where the vocabulary has
-    single characters only, apart from names in angle brackets, a look-up gives the same ids some 50 times faster.
+    single characters only, apart from names in angle brackets, a look-up gives the same ids some 50 times faster,
+    but for one thing: every unknown character is a token of its own, so that tokens stay aligned with residues,
+    where those tokenizers make one of a whole run.
     """
     vocabulary = tokenizer.get_vocab()
     if tokenizer.is_fast or any(len(token) > 1 and not token.startswith("<") for token in vocabulary):

@@ -89,6 +89,263 @@ def backbone_folder(backbone):
     return backbones[backbone].get("path") or f"resources/backbones/{backbone}"
 
 
+# Download
+
+
+def file_spec(wildcards):
+    """The registry entry of one file of a dataset."""
+    return settings.file_spec(
+        datasets, f"resources/data/{wildcards.dataset}/{wildcards.file}"
+    )
+
+
+def backbone_spec(wildcards):
+    """The registry entry of a backbone."""
+    return backbones[wildcards.backbone]
+
+
+# Prepare
+
+
+def prepare_settings(wildcards):
+    """The `prepare` entry of a study."""
+    return studies[wildcards.study]["prepare"]
+
+
+def prepare_file(key):
+    """An input function: one file of a study's `prepare` entry, nothing where it is null."""
+
+    def file(wildcards):
+        return prepare_settings(wildcards).get(key) or []
+
+    return file
+
+
+def ontology_source(wildcards):
+    """The OBO file of an ontology."""
+    return plan.ontologies(studies)[wildcards.ontology]
+
+
+def ontology_table(wildcards):
+    """The parsed ontology of a study."""
+    name = plan.ontology_name(prepare_settings(wildcards)["ontology"])
+    return f"results/ontologies/{name}.parquet"
+
+
+# Split
+
+
+def split_settings(wildcards):
+    """The entry of a split in the config."""
+    return studies[wildcards.study]["splits"][wildcards.split]
+
+
+# Tokenise
+
+
+def backbone_files(wildcards):
+    """The folder of the backbone in the wildcards."""
+    return backbone_folder(wildcards.backbone)
+
+
+def max_tokens(wildcards):
+    """Tokens that the backbone takes, special tokens included."""
+    return backbones[wildcards.backbone]["max_tokens"]
+
+
+# Embed
+
+
+def embedding_settings(wildcards):
+    """Layers, pooling and token budget of a backbone."""
+    return backbones[wildcards.backbone]["embedding"]
+
+
+def shard_count(wildcards):
+    """Embedding jobs of a study."""
+    return studies[wildcards.study]["shards"]
+
+
+def shard_files(suffix):
+    """An input function: one file of every shard of a study's embeddings."""
+
+    def files(wildcards):
+        folder = f"results/{wildcards.study}/embeddings/{wildcards.backbone}/shards"
+        return [f"{folder}/{shard}.{suffix}" for shard in range(shard_count(wildcards))]
+
+    return files
+
+
+# Train
+
+
+def model_settings(wildcards):
+    """The entry of a model in the config."""
+    return studies[wildcards.study]["models"][wildcards.model]
+
+
+def embeddings_folder(wildcards):
+    """Where a model's embeddings lie; None for a model without a backbone."""
+    backbone = model_settings(wildcards).get("backbone")
+    return backbone and f"results/{wildcards.study}/embeddings/{backbone}"
+
+
+def embeddings_files(wildcards):
+    """Index, manifest and shards of a model's embeddings; nothing for a model without a backbone."""
+    folder = embeddings_folder(wildcards)
+    if folder is None:
+        return []
+    shards = [f"{folder}/shards/{shard}.npy" for shard in range(shard_count(wildcards))]
+    return [f"{folder}/index.parquet", f"{folder}/manifest.json", *shards]
+
+
+# Evaluate
+
+
+def evaluation_settings(wildcards):
+    """Bootstrap settings, and the similarity below which a test example counts as distant."""
+    leakage = studies[wildcards.study]["splits"][wildcards.split]["leakage"]
+    return config["bootstrap"] | {"distant": leakage["distant"]}
+
+
+def published_rows(wildcards):
+    """Published figures of a study."""
+    return published.get(wildcards.study, [])
+
+
+def trivial_model(wildcards):
+    """The model that every other one has to beat."""
+    return studies[wildcards.study]["trivial"]
+
+
+# Report
+
+
+def model_names(wildcards):
+    """Models of a study, in the order of the config."""
+    return list(studies[wildcards.study]["models"])
+
+
+def run_names(wildcards):
+    """Runs of a study as `model/seed<k>`, in the order of `run_files`."""
+    return [f"{model}/seed{seed}" for model, seed in runs_of(wildcards)]
+
+
+def run_models(wildcards):
+    """The model of each run, in the order of `run_files`."""
+    return [model for model, seed in runs_of(wildcards)]
+
+
+def headline(wildcards):
+    """Metrics of a study that are shown first."""
+    return studies[wildcards.study]["headline"]
+
+
+FIGURES = {
+    "frequencies": "How common the labels are",
+    "lengths": "How long the examples are",
+    "curves": "Training and validation curves",
+    "heatmaps": "True and predicted labels",
+    "per_label": "Label by label, against training examples",
+    "best": "The best predicted labels",
+    "comparison": "All models",
+}
+
+
+def figure(name):
+    """A figure of a (study, split), with its caption for Snakemake's own report."""
+    return report(
+        f"results/{{study}}/{{split}}/figures/{name}.svg",
+        caption=f"../resources/report/{name}.rst",
+        category="{study}",
+        labels={"split": "{split}", "what": FIGURES[name].lower()},
+    )
+
+
+def report_source(name):
+    """A part of the report's page that ships with the workflow."""
+    return f"{workflow.basedir}/resources/report/{name}"
+
+
+def report_inputs(wildcards):
+    """Every file that the report reads."""
+    files = {}
+    for study, entry in studies.items():
+        files[f"{study}_prepare"] = [
+            f"results/{study}/{name}.json" for name in ("prepare", "labels")
+        ]
+        for split in entry["splits"]:
+            folder = f"results/{study}/splits/{split}"
+            files[f"{study}_{split}_split"] = [
+                f"{folder}.parquet",
+                f"{folder}.labels.json",
+                f"{folder}.leakage.json",
+            ]
+            files[f"{study}_{split}"] = [
+                f"results/{study}/{split}/{name}.tsv"
+                for name in ("comparison", "differences")
+            ]
+            files[f"{study}_{split}_figures"] = [
+                path for path, name in figure_files(study, split)
+            ]
+    return files
+
+
+def figure_files(study, split):
+    """Path and name of every figure of a (study, split), in the order of the report."""
+    trained = any("training" in model for model in studies[study]["models"].values())
+    names = [name for name in FIGURES if name != "curves" or trained]
+    return [(f"results/{study}/{split}/figures/{name}.svg", name) for name in names]
+
+
+def report_structure(wildcards):
+    """What the report says of each study, and the files in which it stands."""
+    structure = {}
+    for study, entry in studies.items():
+        splits = {}
+        for split in entry["splits"]:
+            folder = f"results/{study}/splits/{split}"
+            splits[split] = {
+                "comparison": f"results/{study}/{split}/comparison.tsv",
+                "differences": f"results/{study}/{split}/differences.tsv",
+                "leakage": f"{folder}.leakage.json",
+                "assignment": f"{folder}.parquet",
+                "split_labels": f"{folder}.labels.json",
+                "figures": [
+                    {
+                        "path": path,
+                        "title": FIGURES[name],
+                        "caption": report_source(f"{name}.rst"),
+                    }
+                    for path, name in figure_files(study, split)
+                ],
+            }
+        structure[study] = {
+            "title": entry["title"],
+            "summary": entry["summary"],
+            "prepare": f"results/{study}/prepare.json",
+            "labels": f"results/{study}/labels.json",
+            "files": plan.own_files(entry),
+            "datasets": [
+                {"name": name, **datasets[name]} for name in plan.used_datasets(entry)
+            ],
+            "backbones": [
+                {"name": name, **backbones[name]}
+                for name in plan.used_backbones({study: entry})
+            ],
+            "trivial": entry["trivial"],
+            "headline": entry["headline"],
+            "models": list(entry["models"]),
+            "splits": splits,
+        }
+    return structure
+
+
+def resolved_config(wildcards):
+    """The config as it was run."""
+    return dict(config)
+
+
 def print_summary():
     """Say where the report is and how good the models are, after a run that made the report."""
     summary = Path("results/summary.txt")

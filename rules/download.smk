@@ -6,18 +6,6 @@ machines whose nodes have no network.
 """
 
 
-def file_spec(wildcards):
-    """The registry entry of one file of a dataset."""
-    return settings.file_spec(
-        datasets, f"resources/data/{wildcards.dataset}/{wildcards.file}"
-    )
-
-
-def backbone_spec(wildcards):
-    """The registry entry of a backbone."""
-    return backbones[wildcards.backbone]
-
-
 rule download:
     input:
         data=plan.downloaded_files(studies),

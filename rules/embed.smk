@@ -6,26 +6,6 @@ index.parquet (id, shard, row), manifest.json.
 """
 
 
-def embedding_settings(wildcards):
-    """Layers, pooling and token budget of a backbone."""
-    return backbones[wildcards.backbone]["embedding"]
-
-
-def shard_count(wildcards):
-    """Embedding jobs of a study."""
-    return studies[wildcards.study]["shards"]
-
-
-def shard_files(suffix):
-    """An input function: one file of every shard of a study's embeddings."""
-
-    def files(wildcards):
-        folder = f"results/{wildcards.study}/embeddings/{wildcards.backbone}/shards"
-        return [f"{folder}/{shard}.{suffix}" for shard in range(shard_count(wildcards))]
-
-    return files
-
-
 rule embed_sequences:
     input:
         tokens="results/{study}/tokens/{backbone}",

@@ -6,22 +6,6 @@ differences.tsv (paired, against the study's trivial model). Models are judged o
 """
 
 
-def evaluation_settings(wildcards):
-    """Bootstrap settings, and the similarity below which a test example counts as distant."""
-    leakage = studies[wildcards.study]["splits"][wildcards.split]["leakage"]
-    return config["bootstrap"] | {"distant": leakage["distant"]}
-
-
-def published_rows(wildcards):
-    """Published figures of a study."""
-    return published.get(wildcards.study, [])
-
-
-def trivial_model(wildcards):
-    """The model that every other one has to beat."""
-    return studies[wildcards.study]["trivial"]
-
-
 rule evaluate_model:
     input:
         examples="results/{study}/examples.parquet",

@@ -5,31 +5,6 @@ Makes: results/ontologies/<ontology>.parquet, results/<study>/examples.parquet, 
 """
 
 
-def prepare_settings(wildcards):
-    """The `prepare` entry of a study."""
-    return studies[wildcards.study]["prepare"]
-
-
-def prepare_file(key):
-    """An input function: one file of a study's `prepare` entry, nothing where it is null."""
-
-    def file(wildcards):
-        return prepare_settings(wildcards).get(key) or []
-
-    return file
-
-
-def ontology_source(wildcards):
-    """The OBO file of an ontology."""
-    return plan.ontologies(studies)[wildcards.ontology]
-
-
-def ontology_table(wildcards):
-    """The parsed ontology of a study."""
-    name = plan.ontology_name(prepare_settings(wildcards)["ontology"])
-    return f"results/ontologies/{name}.parquet"
-
-
 rule parse_ontology:
     input:
         obo=ontology_source,

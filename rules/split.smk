@@ -5,11 +5,6 @@ Makes: results/<study>/splits/<split>.parquet, .labels.json (labels judged, chos
 """
 
 
-def split_settings(wildcards):
-    """The entry of a split in the config."""
-    return studies[wildcards.study]["splits"][wildcards.split]
-
-
 rule split_examples:
     input:
         examples="results/{study}/examples.parquet",

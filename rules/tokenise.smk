@@ -5,16 +5,6 @@ Makes: results/<study>/tokens/<backbone>/, a Hugging Face dataset on disk.
 """
 
 
-def backbone_files(wildcards):
-    """The folder of the backbone in the wildcards."""
-    return backbone_folder(wildcards.backbone)
-
-
-def max_tokens(wildcards):
-    """Tokens that the backbone takes, special tokens included."""
-    return backbones[wildcards.backbone]["max_tokens"]
-
-
 rule tokenise_examples:
     input:
         examples="results/{study}/examples.parquet",

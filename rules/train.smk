@@ -6,26 +6,6 @@ The labels of test examples are dropped when a run is loaded: no model can learn
 """
 
 
-def model_settings(wildcards):
-    """The entry of a model in the config."""
-    return studies[wildcards.study]["models"][wildcards.model]
-
-
-def embeddings_folder(wildcards):
-    """Where a model's embeddings lie; None for a model without a backbone."""
-    backbone = model_settings(wildcards).get("backbone")
-    return backbone and f"results/{wildcards.study}/embeddings/{backbone}"
-
-
-def embeddings_files(wildcards):
-    """Index, manifest and shards of a model's embeddings; nothing for a model without a backbone."""
-    folder = embeddings_folder(wildcards)
-    if folder is None:
-        return []
-    shards = [f"{folder}/shards/{shard}.npy" for shard in range(shard_count(wildcards))]
-    return [f"{folder}/index.parquet", f"{folder}/manifest.json", *shards]
-
-
 rule train_model:
     input:
         examples="results/{study}/examples.parquet",

@@ -32,9 +32,9 @@ def main() -> int:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         os.environ.pop("LEXOME_MIRROR", None)
         for config in CONFIGS:
-            good &= run(["--lint", "--configfile", config], folder)
+            good &= run(["--lint", f"--configfile={config}"], folder)
             for target in ("all", "download"):
-                good &= run(["--dry-run", "--quiet", "--cores", "1", "--configfile", config, target], folder)
+                good &= run([target, "--dry-run", "--quiet", "--cores=1", f"--configfile={config}"], folder)
     return 0 if good else 1
 
 

@@ -13,7 +13,10 @@ INSTALL = $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python \
 .DEFAULT_GOAL := demo
 .PHONY: demo env test lint format lock unlock clean
 
+# A killed run leaves its lock; it is taken over if no process of this environment runs snakemake or one of its jobs.
 demo: env
+	@if [ -n "$$(ls .snakemake/locks 2>/dev/null)" ] && ! pgrep -f "$(abspath $(BIN))/[p]ython.*snakemake" >/dev/null; \
+	then echo "The last run was killed; going on from there"; $(BIN)/snakemake --unlock --quiet all; fi
 	@$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 
 env: $(VENV)/.done

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 # The library, for this file; scripts find it by themselves because it lies beside them.
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+# `current_basedir` is this folder also where another workflow uses this one as a module.
+BASE = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(BASE / "scripts"))
 
 from lexome import plan, settings, workflow_code
 
@@ -23,10 +25,15 @@ os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false
 # A loading bar and a table of unused heads for every job would bury the progress lines.
 os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
-CONFIG_FOLDER = Path(workflow.basedir) / "config"
+CONFIG_FOLDER = BASE / "config"
+for path in workflow.overwrite_configfiles or [CONFIG_FOLDER / "config.yaml"]:
+    settings.load_yaml(path)  # Snakemake keeps the last of two equal keys in silence
 registries = plan.load_registries(CONFIG_FOLDER, config)
 plan.check_workflow(config, registries, CONFIG_FOLDER / "schemas")
 
+# Scripts find here what does not decide an output's content (addresses, citations, batch sizes): unlike `params`, an
+# edit to it reruns nothing.
+config["registries"] = registries
 studies = config["studies"]
 datasets, backbones, published = (
     registries["datasets"],
@@ -53,9 +60,7 @@ wildcard_constraints:
 
 def code(script):
     """A hash of the library modules that a script imports: an edit to one of them reruns the rule."""
-    return workflow_code.library_hash(
-        Path(workflow.basedir) / "scripts" / f"{script}.py"
-    )
+    return workflow_code.library_hash(BASE / "scripts" / f"{script}.py")
 
 
 def grow_memory(base):
@@ -92,16 +97,39 @@ def backbone_folder(backbone):
 # Download
 
 
-def file_spec(wildcards):
-    """The registry entry of one file of a dataset."""
-    return settings.file_spec(
+def file_content(wildcards):
+    """What decides the content of a file of a dataset."""
+    spec = settings.file_spec(
         datasets, f"resources/data/{wildcards.dataset}/{wildcards.file}"
     )
+    return {key: spec.get(key) for key in ("sha256", "unpack")}
 
 
-def backbone_spec(wildcards):
-    """The registry entry of a backbone."""
-    return backbones[wildcards.backbone]
+def backbone_content(wildcards):
+    """What decides the content of a backbone: its files, or how it is initialised."""
+    spec = backbones[wildcards.backbone]
+    return spec.get("init") or {
+        file["name"]: file["sha256"] for file in settings.backbone_files(spec)
+    }
+
+
+def checksums(*keys):
+    """A function for params: the registered sha256 of each of these input files that the download stage makes."""
+
+    def expected(wildcards, input):
+        paths = [
+            path
+            for key in keys
+            for path in [getattr(input, key)]
+            if path and plan.is_downloaded(path)
+        ]
+        sums = {
+            path: settings.file_spec(datasets, path)["sha256"]
+            for path in map(str, paths)
+        }
+        return {path: sha256 for path, sha256 in sums.items() if sha256}
+
+    return expected
 
 
 # Prepare
@@ -157,8 +185,16 @@ def max_tokens(wildcards):
 
 
 def embedding_settings(wildcards):
-    """Layers, pooling and token budget of a backbone."""
-    return backbones[wildcards.backbone]["embedding"]
+    """Layers and pooling of a backbone."""
+    entry = backbones[wildcards.backbone]["embedding"]
+    return {key: entry[key] for key in ("layers", "pooling")}
+
+
+def embedding_memory(wildcards, attempt):
+    """Memory in MB of an embedding job: twice the backbone's weights in float32 and room for a batch."""
+    return int(3000 + 8e-6 * backbones[wildcards.backbone]["parameters"]) * 2 ** (
+        attempt - 1
+    )
 
 
 def shard_count(wildcards):
@@ -210,7 +246,11 @@ def evaluation_settings(wildcards):
 
 def published_rows(wildcards):
     """Published figures of a study."""
-    return published.get(wildcards.study, [])
+    rows = published.get(studies[wildcards.study].get("published"), [])
+    return [
+        row | {"source": "; ".join(filter(None, (row["source"], row.get("note"))))}
+        for row in rows
+    ]
 
 
 def trivial_model(wildcards):
@@ -264,7 +304,7 @@ def figure(name):
 
 def report_source(name):
     """A part of the report's page that ships with the workflow."""
-    return f"{workflow.basedir}/resources/report/{name}"
+    return f"{BASE}/resources/report/{name}"
 
 
 def report_inputs(wildcards):
@@ -343,13 +383,22 @@ def report_structure(wildcards):
 
 def resolved_config(wildcards):
     """The config as it was run."""
-    return dict(config)
+    return {key: value for key, value in config.items() if key != "registries"}
 
 
 def print_summary():
     """Say where the report is and how good the models are, after a run that made the report."""
     summary = Path("results/summary.txt")
-    if summary.exists() and not set(sys.argv) & {"download", "--lint"}:
+    newest = max(
+        (path.stat().st_mtime for path in Path("results").glob("*/*/comparison.tsv")),
+        default=0,
+    )
+    # A run of a part may have left the report behind.
+    if (
+        summary.exists()
+        and summary.stat().st_mtime >= newest
+        and "download" not in sys.argv
+    ):
         print(
             f"Report: {Path('results/report.html').resolve()}",
             summary.read_text().strip(),

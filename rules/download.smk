@@ -17,6 +17,7 @@ rule download_file:
         file="resources/data/{dataset}/{file}",
     log:
         "results/logs/download_file/{dataset}/{file}.log",
+    priority: 10
     conda:
         "../envs/data.yaml"
     threads: 1
@@ -24,7 +25,7 @@ rule download_file:
         mem_mb=1000,
         runtime="2h",
     params:
-        spec=file_spec,
+        content=file_content,
     message:
         "Download {wildcards.file} of {wildcards.dataset}"
     script:
@@ -41,6 +42,7 @@ rule download_backbone:
         backbone=any_of(
             name for name in backbones if not {"init", "path"} & set(backbones[name])
         ),
+    priority: 10
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -48,7 +50,7 @@ rule download_backbone:
         mem_mb=grow_memory(4000),
         runtime="2h",
     params:
-        spec=backbone_spec,
+        content=backbone_content,
     message:
         "Download the backbone {wildcards.backbone}"
     script:
@@ -62,6 +64,7 @@ rule initialise_backbone:
         "results/logs/initialise_backbone/{backbone}.log",
     wildcard_constraints:
         backbone=any_of(name for name in backbones if "init" in backbones[name]),
+    priority: 10
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -69,7 +72,7 @@ rule initialise_backbone:
         mem_mb=grow_memory(4000),
         runtime="10m",
     params:
-        spec=backbone_spec,
+        content=backbone_content,
         code=code("initialise_backbone"),
     message:
         "Initialise the backbone {wildcards.backbone} with random weights"

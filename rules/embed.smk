@@ -17,12 +17,13 @@ rule embed_sequences:
         "results/logs/embed_sequences/{study}/{backbone}/{shard}.log",
     benchmark:
         "results/benchmarks/embed_sequences/{study}/{backbone}/{shard}.tsv"
+    priority: 10
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         gpu=1,
-        mem_mb=grow_memory(4000),
+        mem_mb=embedding_memory,
         runtime="4h",
     params:
         settings=embedding_settings,

@@ -14,6 +14,7 @@ rule parse_ontology:
         "results/logs/parse_ontology/{ontology}.log",
     benchmark:
         "results/benchmarks/parse_ontology/{ontology}.tsv"
+    priority: 10
     conda:
         "../envs/data.yaml"
     threads: 1
@@ -21,6 +22,7 @@ rule parse_ontology:
         mem_mb=grow_memory(2000),
         runtime="15m",
     params:
+        checksums=checksums("obo"),
         code=code("parse_ontology"),
     message:
         "Parse the ontology {wildcards.ontology}"
@@ -44,6 +46,7 @@ rule prepare_protein_function:
         "results/benchmarks/prepare_protein_function/{study}.tsv"
     wildcard_constraints:
         study=any_of(plan.studies_by_rule(studies, "protein_function")),
+    priority: 10
     conda:
         "../envs/data.yaml"
     threads: 1
@@ -52,6 +55,7 @@ rule prepare_protein_function:
         runtime="30m",
     params:
         settings=prepare_settings,
+        checksums=checksums("annotations", "sequences", "taxonomy"),
         code=code("prepare_protein_function"),
     message:
         "Prepare the proteins and functions of {wildcards.study}"

@@ -116,6 +116,7 @@ rule make_report:
         template=report_source("report.html.j2"),
         style=report_source("report.css"),
         behaviour=report_source("report.js"),
+        captions=[report_source(f"{name}.rst") for name in FIGURES],
     output:
         report="results/report.html",
         summary="results/summary.txt",

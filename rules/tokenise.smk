@@ -15,6 +15,7 @@ rule tokenise_examples:
         "results/logs/tokenise_examples/{study}/{backbone}.log",
     benchmark:
         "results/benchmarks/tokenise_examples/{study}/{backbone}.tsv"
+    priority: 10
     conda:
         "../envs/torch.yaml"
     threads: 1

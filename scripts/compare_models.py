@@ -9,6 +9,8 @@ from lexome.bootstrap import combine_seeds, interval, paired_difference, stream
 from lexome.errors import LexomeError
 from lexome.runtime import atomic, read_json
 
+# Resamples of fewer groups hardly differ, and their intervals would pass chance off as certainty.
+FEWEST_GROUPS = 10
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
 DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
 
@@ -36,7 +38,8 @@ def compare_models(
         As in `evaluate_model`; `level` and `seed` are used.
     comparison_out
         One row a figure. value = mean over the `seeds` runs that define it; low and high cover test examples
-        and training runs; n = units (proteins, terms) that define it, the fewest of those runs.
+        and training runs, and are empty below `FEWEST_GROUPS` groups of examples; n = units (proteins, terms)
+        that define it, the fewest of those runs.
     differences_out
         model - trivial under the same resamples; n = the fewer units of the two.
 
@@ -54,7 +57,7 @@ def compare_models(
         raise LexomeError(f"the trivial model {trivial!r} is none of {split}'s models: {', '.join(sorted(models))}")
 
     figures, combined = _over_seeds(runs, [np.load(path) for path in replicates], settings)
-    differences = _to_reference(figures, combined, trivial, settings["level"])
+    differences = _to_reference(figures, combined, _groups(runs), trivial, settings["level"])
     cited = [{**row, "study": study} for row in published if row["split"] == split]
     _write_table(comparison_out, figures + cited, COMPARISON)
     _write_table(differences_out, differences, DIFFERENCES)
@@ -64,6 +67,7 @@ def _over_seeds(
     runs: list[dict], draws: list[dict[str, np.ndarray]], settings: dict
 ) -> tuple[list[dict], dict[tuple, np.ndarray]]:
     """Rows of the comparison, and the replicates over seeds by (subset, metric, model)."""
+    groups = _groups(runs)
     parts = {}
     for run, draw in zip(runs, draws, strict=True):
         for row in run["rows"]:
@@ -80,13 +84,21 @@ def _over_seeds(
             replicates = combine_seeds(values, stream(settings["seed"], model))
             combined[subset, metric, model] = replicates
             figure["value"] = float(np.mean([row["value"] for row, _ in defined]))
-            figure["low"], figure["high"] = interval(replicates, settings["level"])
+            if groups[subset] >= FEWEST_GROUPS:
+                figure["low"], figure["high"] = interval(replicates, settings["level"])
             figure |= {"n": min(row["n"] for row, _ in defined), "seeds": len(defined)}
         figures.append(figure)
     return figures, combined
 
 
-def _to_reference(figures: list[dict], combined: dict[tuple, np.ndarray], trivial: str, level: float) -> list[dict]:
+def _groups(runs: list[dict]) -> dict[str, int]:
+    """Groups of examples in each subset; the same for all runs."""
+    return {subset: about["groups"] for subset, about in runs[0]["meta"]["subsets"].items()}
+
+
+def _to_reference(
+    figures: list[dict], combined: dict[tuple, np.ndarray], groups: dict[str, int], trivial: str, level: float
+) -> list[dict]:
     """Rows of the differences: every model against the trivial one."""
     reference = {(row["subset"], row["metric"]): row for row in figures if row["model"] == trivial}
     rows = []
@@ -100,7 +112,8 @@ def _to_reference(figures: list[dict], combined: dict[tuple, np.ndarray], trivia
         if difference["n"]:
             drawn = paired_difference(combined[subset, metric, row["model"]], combined[subset, metric, trivial])
             difference["difference"] = row["value"] - other["value"]
-            difference["low"], difference["high"] = interval(drawn, level)
+            if groups[subset] >= FEWEST_GROUPS:
+                difference["low"], difference["high"] = interval(drawn, level)
         rows.append(difference)
     return rows
 

@@ -80,7 +80,7 @@ if __name__ == "__main__":
     with job(snakemake):
         download_backbone(
             snakemake.wildcards.backbone,
-            snakemake.params.spec,
+            snakemake.config["registries"]["backbones"][snakemake.wildcards.backbone],
             os.environ.get("LEXOME_MIRROR") or snakemake.config.get("mirror"),
             snakemake.output.folder,
         )

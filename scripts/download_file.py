@@ -2,7 +2,7 @@
 
 import os
 
-from lexome import downloads
+from lexome import downloads, settings
 
 
 def download_file(spec: dict, mirror: str | None, destination: str, partial_dir: str = downloads.PARTIAL) -> dict:
@@ -15,7 +15,7 @@ if __name__ == "__main__":
 
     with job(snakemake):
         download_file(
-            snakemake.params.spec,
+            settings.file_spec(snakemake.config["registries"]["datasets"], snakemake.output.file),
             os.environ.get("LEXOME_MIRROR") or snakemake.config.get("mirror"),
             snakemake.output.file,
         )

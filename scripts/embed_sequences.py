@@ -13,6 +13,7 @@ def embed_sequences(
     tokens_path: str,
     backbone: str,
     settings: dict,
+    batch_tokens: int,
     shard: int,
     shards: int,
     threads: int,
@@ -25,7 +26,9 @@ def embed_sequences(
     Parameters
     ----------
     settings
-        `layers`, `pooling` and `batch_tokens` of the backbone's embedding.
+        `layers` and `pooling` of the backbone's embedding.
+    batch_tokens
+        Tokens in a batch, padding included: a matter of memory and speed.
     """
     import datasets
     import torch
@@ -48,7 +51,7 @@ def embed_sequences(
             reader,
             load_tokenizer(backbone),
             settings["pooling"],
-            settings["batch_tokens"],
+            batch_tokens,
             device,
             report=lambda _sequences, n_tokens: line.update(n_tokens),
         )
@@ -65,6 +68,7 @@ if __name__ == "__main__":
             snakemake.input.tokens,
             snakemake.input.backbone,
             snakemake.params.settings,
+            snakemake.config["registries"]["backbones"][snakemake.wildcards.backbone]["embedding"]["batch_tokens"],
             int(snakemake.wildcards.shard),
             snakemake.params.shards,
             snakemake.threads,

@@ -14,4 +14,8 @@ def initialise_backbone(name: str, spec: dict, folder: str) -> None:
 
 if __name__ == "__main__":
     with job(snakemake):
-        initialise_backbone(snakemake.wildcards.backbone, snakemake.params.spec, snakemake.output.folder)
+        initialise_backbone(
+            snakemake.wildcards.backbone,
+            snakemake.config["registries"]["backbones"][snakemake.wildcards.backbone],
+            snakemake.output.folder,
+        )

@@ -11,7 +11,9 @@ def parse_ontology(obo: str, terms_out: str) -> None:
 
 
 if __name__ == "__main__":
+    from lexome.checksums import verify
     from lexome.runtime import job
 
     with job(snakemake):
+        verify(snakemake.params.checksums)
         parse_ontology(snakemake.input.obo, snakemake.output.terms)

@@ -11,7 +11,7 @@ from scipy import sparse
 from lexome.annotations import EXPERIMENTAL, map_terms, propagate, read_cafa_terms, read_gaf, read_taxonomy
 from lexome.errors import LexomeError
 from lexome.fasta import read_fasta
-from lexome.ontology import RELATIONS, ancestor_closure, replacements
+from lexome.ontology import RELATIONS, ROOTS, ancestor_closure, replacements
 from lexome.runtime import atomic, write_json
 
 
@@ -72,7 +72,8 @@ def prepare_protein_function(
     namespace = terms.set_index("id")["namespace"].reindex(closure.terms)
     if not (in_aspect := (namespace == aspect).to_numpy()).any():
         raise LexomeError(f"aspect: {aspect!r} is no namespace of the ontology; there are {sorted(set(namespace))}")
-    excluded = _excluded(settings.get("exclude_terms") or [], terms, closure.terms)
+    # Every protein with a function of the aspect has its root, which is therefore never predicted.
+    excluded = _excluded([ROOTS[aspect], *(settings.get("exclude_terms") or [])], terms, closure.terms)
 
     counts = Counts()
     pairs = _read_annotations(annotations_path, taxonomy_path, settings, counts)
@@ -223,9 +224,11 @@ def _write_examples(path: str, proteins: pd.DataFrame, matrix: sparse.csr_array)
 
 
 if __name__ == "__main__":
+    from lexome.checksums import verify
     from lexome.runtime import job
 
     with job(snakemake):
+        verify(snakemake.params.checksums)
         prepare_protein_function(
             snakemake.input.ontology,
             snakemake.input.annotations,

@@ -24,14 +24,14 @@ class Runs:
         self.folder = folder
         self.metrics, self.replicates = [], []
 
-    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS):
+    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS, groups=50):
         """figures: (subset, metric) -> (value, n)."""
         rows, draws = [], {}
         for (subset, metric), (value, n) in figures.items():
             run = {"study": "toy", "split": split, "subset": subset, "model": model, "seed": seed}
             rows.append({**run, "metric": metric, "value": value, "n": n})
             draws[f"{subset}/{metric}"] = np.full(400, np.nan) if value is None else value + SHARED
-        subsets = {subset: {"digest": digest} for subset, _ in figures}
+        subsets = {subset: {"digest": digest, "groups": groups} for subset, _ in figures}
         path = self.folder / f"{model}{seed}.json"
         path.write_text(json.dumps({"rows": rows, "meta": {"settings": settings, "subsets": subsets}}))
         np.savez(path.with_suffix(".npz"), **draws)
@@ -199,3 +199,11 @@ def test_the_published_file_fits_its_schema_and_has_each_figure_once():
         assert not pd.DataFrame(rows)[keys].duplicated().any(), study
     with pytest.raises(LexomeError, match="valeu: unknown key"):
         check({"toy": [{**published["protein_function"][0], "valeu": 1}]}, schema, "published.yaml")
+
+
+def test_too_few_groups_give_no_interval(runs):
+    runs.add("naive", 0, {AUPRC: (0.1, 50)}, groups=9)
+    runs.add("mlp", 0, {AUPRC: (0.3, 50)}, groups=9)
+    for table in runs.compare():
+        assert table[["low", "high"]].isna().all(axis=None)
+        assert table["value" if "value" in table else "difference"].notna().all()

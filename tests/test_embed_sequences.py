@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 LENGTHS = [5, 30, 1, 5, 12, 30, 7, 5, 2, 44, 12]
 IDS = [f"P{i:02d}" for i in RNG.permutation(len(LENGTHS))]
 SEQUENCES = ["".join(RNG.choice(list("ACDEFGHIKLMNPQRSTVWY"), size=length)) for length in LENGTHS]
-SETTINGS = {"layers": [1, 2], "pooling": "mean", "batch_tokens": 50}
+SETTINGS = {"layers": [1, 2], "pooling": "mean"}
 WIDTH = 16
 
 
@@ -32,7 +32,7 @@ def embed_all(tokens, backbone, folder, shards, order=None):
     vectors = [folder / "shards" / f"{shard}.npy" for shard in range(shards)]
     ids = [folder / "shards" / f"{shard}.parquet" for shard in range(shards)]
     for shard in order or range(shards):
-        embed_sequences(str(tokens), backbone, SETTINGS, shard, shards, 1, 0, vectors[shard], ids[shard])
+        embed_sequences(str(tokens), backbone, SETTINGS, 50, shard, shards, 1, 0, vectors[shard], ids[shard])
     index_embeddings(vectors, ids, "tiny", SETTINGS, folder / "index.parquet", folder / "manifest.json")
     return folder
 

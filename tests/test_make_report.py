@@ -271,7 +271,7 @@ def test_summary_has_one_line_a_split(report):
     _, _, summary = report
     assert summary == (
         "s/random: term auPRC mlp 0.300 [0.290-0.310] vs naive 0.200 (12 proteins, 12 terms; distant test "
-        "0.300 [0.290-0.310]; published 0.265 is protein auPRC, where mlp has 0.300 [0.290-0.310] and "
+        "0.300 [0.290-0.310] vs 0.200; published 0.265 is protein auPRC, where mlp has 0.300 [0.290-0.310] and "
         "naive 0.200)\n"
     )
 

@@ -58,7 +58,7 @@ def test_the_best_model_of_a_metric_where_lower_is_better():
 def test_summary_line():
     assert reporting.summary_line(comparison(), HEADLINE, "naive", NOUNS) == (
         "s/random: term auPRC mlp 0.312 [0.295-0.331] vs naive 0.027 (981 proteins, 268 terms; "
-        "distant test 0.200 [0.150-0.250]; published 0.265 is protein auPRC, where mlp has "
+        "distant test 0.200 [0.150-0.250] vs undefined; published 0.265 is protein auPRC, where mlp has "
         "0.410 [0.400-0.420] and naive 0.250)"
     )
 
@@ -66,7 +66,7 @@ def test_summary_line():
 def test_summary_line_of_a_published_headline_metric():
     table = comparison(published=[("test", "book", "term_auprc", 0.3, "The book")])
     assert reporting.summary_line(table, ["term_auprc"], "naive").endswith(
-        "vs naive 0.027 (distant test 0.200 [0.150-0.250]; published 0.300)"
+        "vs naive 0.027 (distant test 0.200 [0.150-0.250] vs undefined; published 0.300)"
     )
 
 
@@ -187,7 +187,10 @@ def test_leakage_note():
     leakage["subsets"]["test"] |= {"near_duplicates": 42, "distant": 80}
     note = reporting.leakage_note(leakage, "protein")
     assert note.startswith("42 of 200 test proteins (21.0%) have a near-duplicate in training (similarity 0.5 or more)")
-    assert note.endswith("80 are distant from all of training (below 0.05).")
+    assert "80 are distant from all of training (below 0.05)." in note
+    assert note.endswith("not meaning.")
+    kmers = reporting.leakage_note(leakage | {"k": 5, "method": "containment of distinct 5-mers"}, "protein")
+    assert "about 87% and 55% sequence identity" in kmers
     assert reporting.leakage_note({"subsets": {}}, "protein") == "There is no test subset to check."
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from lexome.errors import LexomeError
 from lexome.heads import Head
 from lexome.training import fit, predict
 
@@ -61,6 +62,14 @@ def test_keeps_the_weights_of_the_best_epoch_and_stops():
     assert [record["epoch"] for record in history] == [0, 1, 2, 3, 4, 5, 2]
     assert history[-1] == {"event": "best", "epoch": 2}
     np.testing.assert_array_equal(predict(model, torch.from_numpy(problem(300, 2)[0])), seen[2])
+
+
+def test_divergence_and_an_undefined_monitor_are_refused():
+    with pytest.raises(LexomeError, match="learning_rate"):
+        fast = SETTINGS | {"learning_rate": 1e30}
+        fit(Head(3, 2, [8]), problem(600, 1), problem(300, 2), fast, 0, CPU, lambda targets, probabilities: {})
+    with pytest.raises(LexomeError, match="undefined"):
+        train(SETTINGS | {"monitor": "valid_figure"}, score=lambda targets, probabilities: {"figure": float("nan")})
 
 
 def test_unknown_monitor_is_named():

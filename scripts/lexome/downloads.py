@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lexome import web
+from lexome.checksums import sha256_of
 from lexome.errors import LexomeError, SourceError
 from lexome.runtime import atomic
 from lexome.wheels import Wheels
@@ -28,16 +29,6 @@ log = logging.getLogger(__name__)
 CHUNK = 1 << 20  # bytes
 PARTIAL = "resources/.partial"
 CODE = (".py", ".pyc", ".so", ".pkl", ".pickle", ".joblib", ".sav")
-
-
-def sha256_of(path: str | Path, unpack: bool = False) -> tuple[str, int]:
-    """The sha256 (hex) and the size in bytes of a file, or of a gzip file's content if `unpack`."""
-    digest, size = hashlib.sha256(), 0
-    with gzip.open(path, "rb") if unpack else open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size
 
 
 def find_in_mirror(mirror: str | Path, spec: Mapping[str, Any], dataset: str = "") -> tuple[Path, bool] | None:
@@ -279,8 +270,11 @@ def _from_mirror(mirror: Path, spec: Mapping[str, Any], dataset: str, part: Path
 
 
 def _from_file(source: str, part: Path) -> None:
+    path = Path(source.removeprefix("file:"))
+    if not path.exists():  # what the repository ships, where the workflow runs in another folder
+        path = Path(__file__).resolve().parents[2] / path
     try:
-        shutil.copyfile(source.removeprefix("file:"), part)
+        shutil.copyfile(path, part)
     except OSError as error:
         raise SourceError(error.strerror or str(error)) from error
 

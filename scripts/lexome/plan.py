@@ -58,6 +58,14 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             at = f"{where}.models.{model_name}"
             mistakes += _check_variant(model, "kind", kinds, at)
             mistakes += _check_backbone(model, registries["backbones"], at)
+        for split, entry in study["splits"].items():
+            if abs(sum(entry["fractions"].values()) - 1) > 1e-9:
+                mistakes.append(f"{where}.splits.{split}.fractions: must sum to 1, found {entry['fractions']}")
+            if entry["leakage"]["distant"] > entry["leakage"]["near"]:
+                mistakes.append(f"{where}.splits.{split}.leakage.distant: must not exceed `near`")
+        if study.get("published") and study["published"] not in registries["published"]:
+            known = ", ".join(registries["published"])
+            mistakes.append(f"{where}.published: {study['published']!r} is not known; there are {known}")
         if study["trivial"] not in study["models"]:
             mistakes.append(
                 f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}"

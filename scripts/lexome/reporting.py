@@ -94,7 +94,9 @@ def verdict(comparison: pd.DataFrame, differences: pd.DataFrame, metric: str, tr
         return {"tone": "no", "text": f"{text} in {title} on test."}
     text = f"{best} beats {trivial} by {_gain(row, metric)} in {title} on test"
     far = find(differences, subset="test_distant", metric=metric, model=best, reference=trivial)
-    if far and np.isfinite(far["difference"]):
+    if far and np.isfinite(far["difference"]) and not np.isfinite(far["low"]):
+        text += "; distant test has too few examples to tell"
+    elif far and np.isfinite(far["difference"]):
         gain = _gain(far, metric)
         far_text = figure_text(far, signed=True)
         text += f", and by {gain} on distant test" if gain else f"; on distant test it does not ({far_text})"
@@ -130,7 +132,8 @@ def summary_line(comparison: pd.DataFrame, headline: Sequence[str], trivial: str
     notes = [", ".join(_counts(comparison, headline, best, nouns))]
     far = find(comparison, subset="test_distant", metric=headline[0], model=best)
     if far and np.isfinite(far["value"]):
-        notes.append(f"distant test {figure_text(far, '-')}")
+        far_base = find(comparison, subset="test_distant", metric=headline[0], model=trivial)
+        notes.append(f"distant test {figure_text(far, '-')} vs {_number(far_base)}")
     notes.append(_published_note(comparison, headline, best, trivial))
     notes = "; ".join(note for note in notes if note)
     against = f"{trivial} {_number(base)}"
@@ -239,7 +242,18 @@ def leakage_note(leakage: Mapping, example_noun: str) -> str:
     return (
         f"{near:,} of {examples:,} test {nouns} ({near / examples:.1%}) have a near-duplicate in training "
         f"(similarity {leakage['near']:g} or more); {test['identical']:,} have an identical one. "
-        f"{test['distant']:,} are distant from all of training (below {leakage['distant']:g})."
+        f"{test['distant']:,} are distant from all of training (below {leakage['distant']:g}). {_in_identity(leakage)}"
+    ).strip()
+
+
+def _in_identity(leakage: Mapping) -> str:
+    """What the two similarities mean: k-mers that survive substitutions at random number about identity**k."""
+    if "mers" not in leakage.get("method", ""):
+        return "Shared pieces see copies and rewordings, not meaning."
+    near, distant = (leakage[name] ** (1 / leakage["k"]) for name in ("near", "distant"))
+    return (
+        f"These are about {near:.0%} and {distant:.0%} sequence identity: remote homologues of training sequences are "
+        "still among the distant ones, and a pretrained backbone may have seen any of them, without labels."
     )
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lexome.errors import LexomeError
+
 Score = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
@@ -81,6 +83,10 @@ def fit(
                 losses.append(loss.detach())
                 steps += 1
         probabilities = predict(model, x_valid)
+        if not np.isfinite(probabilities).all():
+            raise LexomeError(
+                f"training diverged in epoch {epoch}: lower learning_rate (now {settings['learning_rate']:g})"
+            )
         with torch.inference_mode():
             valid_loss = functional.binary_cross_entropy(
                 torch.from_numpy(probabilities).double().clamp(1e-7, 1 - 1e-7), y_valid.cpu().double()
@@ -96,6 +102,11 @@ def fit(
         report(record)
         if monitor not in record:
             raise KeyError(f"monitor {monitor!r} is not recorded; there are {sorted(record)}")
+        if math.isnan(record[monitor]):
+            raise LexomeError(
+                f"{monitor} is undefined: valid has no positive example of any label; give valid a larger share, "
+                "add data, or set `monitor: valid_loss`"
+            )
         if sign * record[monitor] > best:
             best, best_epoch = sign * record[monitor], epoch
             best_weights = copy.deepcopy(model.state_dict())

@@ -71,7 +71,8 @@ def test_comparison_is_complete(finished):
     measured = table[table["source"] == "measured"]
     assert set(measured["model"]) == {"coin_flip", "naive", "logistic", "mlp"}
     assert {"valid", "test"} <= set(measured["subset"])
-    headline = measured[measured["metric"] == "term_auprc"]
+    # Distant test examples are fewer than ten here, and so have no interval.
+    headline = measured[(measured["metric"] == "term_auprc") & (measured["subset"] != "test_distant")]
     assert (headline["low"] <= headline["value"]).all()
     assert (headline["value"] <= headline["high"]).all()
     assert set(measured.loc[measured["model"] == "mlp", "seeds"]) == {2}

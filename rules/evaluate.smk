@@ -1,6 +1,6 @@
 """Evaluate: predictions to figures with intervals, and all models of a split beside each other.
 
-Needs: predictions of every run, examples, split; config/published.yaml.
+Needs: predictions and costs of every run, examples, split; config/published.yaml.
 Makes: .../metrics.json, replicates.npz, per_label.parquet of every run; results/<study>/<split>/comparison.tsv and
 differences.tsv (paired, against the study's trivial model). Models are judged on test labels here and nowhere else.
 """
@@ -39,6 +39,7 @@ rule compare_models:
     input:
         metrics=run_files("metrics.json"),
         replicates=run_files("replicates.npz"),
+        costs=run_files("cost.json"),
     output:
         comparison=report(
             "results/{study}/{split}/comparison.tsv",

@@ -11,11 +11,14 @@ from lexome.runtime import atomic, read_json
 
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
 DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+# Figures of a run's cost: metric -> key of cost.json.
+COSTS = {"train_seconds": "seconds", "parameters": "parameters", "energy_wh": "energy_wh"}
 
 
 def compare_models(
     metrics: list[str | Path],
     replicates: list[str | Path],
+    costs: list[str | Path],
     published: list[dict],
     trivial: str,
     settings: dict,
@@ -26,8 +29,8 @@ def compare_models(
 
     Parameters
     ----------
-    metrics, replicates
-        `metrics.json` and `replicates.npz` of every run of one study and split, in the same order.
+    metrics, replicates, costs
+        `metrics.json`, `replicates.npz` and `cost.json` of every run of one study and split, in the same order.
     published
         The study's rows in `config/published.yaml`; those of other splits are left out.
     trivial
@@ -36,7 +39,9 @@ def compare_models(
         As in `evaluate_model`; `level` and `seed` are used.
     comparison_out
         One row a figure. value = mean over the `seeds` runs that define it; low and high cover test examples
-        and training runs; n = units (proteins, terms) that define it, the fewest of those runs.
+        and training runs; n = units (proteins, terms) that define it, the fewest of those runs. What a training
+        costs stands in rows of subset `train`: `train_seconds`, `parameters` and `energy_wh` (an estimate), without
+        interval and n.
     differences_out
         model - trivial under the same resamples; n = the fewer units of the two.
 
@@ -56,7 +61,8 @@ def compare_models(
     figures, combined = _over_seeds(runs, [np.load(path) for path in replicates], settings)
     differences = _to_reference(figures, combined, trivial, settings["level"])
     cited = [{**row, "study": study} for row in published if row["split"] == split]
-    _write_table(comparison_out, figures + cited, COMPARISON)
+    spent = _costs(runs, [read_json(path) for path in costs])
+    _write_table(comparison_out, figures + spent + cited, COMPARISON)
     _write_table(differences_out, differences, DIFFERENCES)
 
 
@@ -105,6 +111,22 @@ def _to_reference(figures: list[dict], combined: dict[tuple, np.ndarray], trivia
     return rows
 
 
+def _costs(runs: list[dict], costs: list[dict]) -> list[dict]:
+    """Rows of the comparison: the mean cost of each model over its seeds, as far as it is known."""
+    parts = {}
+    for run, cost in zip(runs, costs, strict=True):
+        for metric, key in COSTS.items():
+            parts.setdefault((run["rows"][0]["model"], metric), []).append(cost[key])
+    where = {key: runs[0]["rows"][0][key] for key in ("study", "split")}
+    rows = []
+    for (model, metric), values in parts.items():
+        known = [value for value in values if value is not None]
+        if known:
+            row = {**where, "subset": "train", "model": model, "metric": metric, "value": float(np.mean(known))}
+            rows.append({**row, "seeds": len(known), "source": "measured"})
+    return rows
+
+
 def _check_runs(paths: list[str | Path], runs: list[dict]) -> None:
     """Refuse runs whose figures may not stand in one table."""
     if not runs:
@@ -139,7 +161,12 @@ def _write_table(path: str | Path, rows: list[dict], columns: list[str]) -> None
     for name in {"n", "seeds"} & set(columns):
         table[name] = table[name].astype("Int64")
     with atomic(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+        table.to_csv(temporary, sep="\t", index=False, float_format=_number)
+
+
+def _number(value: float) -> str:
+    """Six significant digits; a count keeps all of its own."""
+    return f"{value:.0f}" if abs(value) >= 1e6 and value.is_integer() else f"{value:.6g}"
 
 
 if __name__ == "__main__":
@@ -149,6 +176,7 @@ if __name__ == "__main__":
         compare_models(
             snakemake.input.metrics,
             snakemake.input.replicates,
+            snakemake.input.costs,
             snakemake.params.published,
             snakemake.params.trivial,
             snakemake.params.settings,

@@ -14,6 +14,7 @@ SETTINGS = {"replicates": 400, "seed": 0, "level": 0.95, "distant": 0.05}
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
 DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
 CONFIG = Path(__file__).parents[1] / "config"
+COST = {"seconds": 2.0, "parameters": 1000, "energy_wh": 0.5, "device": "cpu"}
 SHARED = np.random.default_rng(0).normal(0, 0.01, size=400)  # what a resample does to every model
 
 
@@ -22,9 +23,9 @@ class Runs:
 
     def __init__(self, folder):
         self.folder = folder
-        self.metrics, self.replicates = [], []
+        self.metrics, self.replicates, self.costs = [], [], []
 
-    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS):
+    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS, cost=COST):
         """figures: (subset, metric) -> (value, n)."""
         rows, draws = [], {}
         for (subset, metric), (value, n) in figures.items():
@@ -37,10 +38,12 @@ class Runs:
         np.savez(path.with_suffix(".npz"), **draws)
         self.metrics.append(path)
         self.replicates.append(path.with_suffix(".npz"))
+        self.costs.append(path.with_suffix(".cost.json"))
+        self.costs[-1].write_text(json.dumps(cost))
 
     def compare(self, published=(), trivial="naive"):
         out = self.folder / "comparison.tsv", self.folder / "differences.tsv"
-        compare_models(self.metrics, self.replicates, list(published), trivial, SETTINGS, *out)
+        compare_models(self.metrics, self.replicates, self.costs, list(published), trivial, SETTINGS, *out)
         return [pd.read_csv(path, sep="\t") for path in out]
 
 
@@ -145,10 +148,31 @@ def test_numbers_have_six_significant_digits_and_counts_none_after_the_point(run
         ]
     )
     lines = (runs.folder / "comparison.tsv").read_text().splitlines()
+    assert len(lines) == 6  # the header, two figures, three costs
     assert lines[1].split("\t")[5] == "0.333333"
     assert lines[1].split("\t")[8:] == ["50", "1", "measured"]
     assert lines[2].split("\t")[5:] == ["0.2", "", "", "", "", "A"]
     assert (runs.folder / "differences.tsv").read_text().count("\n") == 1  # the header: nothing to compare
+
+
+def test_costs_are_rows_of_train_without_interval(runs):
+    three_models(runs)
+    big = {"seconds": 4.0, "parameters": 177853440, "energy_wh": None}
+    for seed, seconds in enumerate((4.0, 6.0)):
+        figures = {AUPRC: (0.5, 50), PRECISION: (0.5, 50), ("valid", "term_auprc"): (0.5, 50)}
+        runs.add("tuned", seed, figures, cost={**big, "seconds": seconds})
+    table, differences = runs.compare()
+    costs = table[table["subset"] == "train"]
+    assert costs[["low", "high", "n"]].isna().all(axis=None)
+    assert (costs["source"] == "measured").all()
+    tuned = costs[costs["model"] == "tuned"].set_index("metric")
+    # What is not known has no row.
+    assert set(tuned.index) == {"train_seconds", "parameters"}
+    assert tuple(tuned.loc["train_seconds", ["value", "seeds"]]) == (5.0, 2)
+    assert "\ttuned\tparameters\t177853440\t" in (runs.folder / "comparison.tsv").read_text()
+    naive = costs[costs["model"] == "naive"].set_index("metric")["value"]
+    assert naive.to_dict() == {"train_seconds": 2.0, "parameters": 1000.0, "energy_wh": 0.5}
+    assert "train" not in set(differences["subset"])
 
 
 def test_runs_on_other_examples_are_refused(runs):

@@ -11,6 +11,7 @@ import pandas as pd
 from lexome.look import lower_is_better, metric_title, plural
 
 SUBSETS = ("test", "test_distant", "valid")
+COSTS = "train"  # the subset of the rows of a comparison that tell what a training cost
 SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid"}
 
 
@@ -218,15 +219,38 @@ def _cell(row: pd.Series, name: str) -> dict:
 
 
 def ordered_metrics(table: pd.DataFrame, headline: Sequence[str]) -> list[str]:
-    """All metrics of a table, the headline ones first, the others in alphabetical order."""
-    present = set(table["metric"])
+    """All metrics of a table but its costs, the headline ones first, the others in alphabetical order."""
+    present = set(table.loc[table["subset"] != COSTS, "metric"])
     return [name for name in headline if name in present] + sorted(present - set(headline))
 
 
 def ordered_subsets(table: pd.DataFrame) -> list[str]:
-    """Subsets of a table: test, test_distant, valid, then any others."""
-    present = set(table["subset"])
+    """Subsets of a table that models are judged on: test, test_distant, valid, then any others."""
+    present = set(table["subset"]) - {COSTS}
     return [name for name in SUBSETS if name in present] + sorted(present - set(SUBSETS))
+
+
+def model_costs(comparison: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Model -> what its training cost: `train_seconds`, `parameters`, `energy_wh`, as far as the table has them."""
+    rows = comparison[(comparison["subset"] == COSTS) & (comparison["source"] == "measured")]
+    out: dict[str, dict[str, float]] = {}
+    for model, metric, value in rows[["model", "metric", "value"]].itertuples(index=False):
+        out.setdefault(model, {})[metric] = value
+    return out
+
+
+def count_text(value: float) -> str:
+    """`3,215`, `85.2 k`, `22.7 M`, `1.5 G`."""
+    for start, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if value >= start:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:,.0f}"
+
+
+def energy_text(wh: float) -> str:
+    """Two significant digits: `31 mWh`, `4.2 Wh`, `1.2 kWh`."""
+    size, unit = next((pair for pair in ((1e3, "kWh"), (1, "Wh"), (1e-3, "mWh")) if wh >= pair[0]), (1e-3, "mWh"))
+    return f"{float(f'{wh / size:.2g}'):,g} {unit}"
 
 
 def leakage_note(leakage: Mapping, example_noun: str) -> str:

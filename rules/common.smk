@@ -220,19 +220,59 @@ def model_settings(wildcards):
     return studies[wildcards.study]["models"][wildcards.model]
 
 
+def fine_tuned(wildcards):
+    """Whether a model trains its backbone on (and so has an engine) or reads frozen embeddings, if anything."""
+    return "engine" in model_settings(wildcards)
+
+
+def embedding_backbone(wildcards):
+    """The frozen backbone whose embeddings a model reads, or None."""
+    return None if fine_tuned(wildcards) else model_settings(wildcards).get("backbone")
+
+
+def embedding_parameters(wildcards):
+    """Parameters of that backbone, which using the model takes; 0 for other models."""
+    backbone = embedding_backbone(wildcards)
+    return backbones[backbone]["parameters"] if backbone else 0
+
+
 def embeddings_folder(wildcards):
-    """Where a model's embeddings lie; None for a model without a backbone."""
-    backbone = model_settings(wildcards).get("backbone")
+    """Where a model's embeddings lie; None for a model that reads none."""
+    backbone = embedding_backbone(wildcards)
     return backbone and f"results/{wildcards.study}/embeddings/{backbone}"
 
 
 def embeddings_files(wildcards):
-    """Index, manifest and shards of a model's embeddings; nothing for a model without a backbone."""
+    """Index, manifest and shards of a model's embeddings; nothing for a model that reads none."""
     folder = embeddings_folder(wildcards)
     if folder is None:
         return []
     shards = [f"{folder}/shards/{shard}.npy" for shard in range(shard_count(wildcards))]
     return [f"{folder}/index.parquet", f"{folder}/manifest.json", *shards]
+
+
+def tuned_tokens(wildcards):
+    """The tokens that a fine-tuned model reads; nothing for other models."""
+    backbone = model_settings(wildcards).get("backbone")
+    folder = f"results/{wildcards.study}/tokens/{backbone}"
+    return folder if fine_tuned(wildcards) else []
+
+
+def tuned_backbone(wildcards):
+    """The backbone that a fine-tuned model starts from; nothing for other models."""
+    if fine_tuned(wildcards):
+        return backbone_folder(model_settings(wildcards)["backbone"])
+    return []
+
+
+def training_gpus(wildcards):
+    """GPUs of a training: fine-tuning gains from one, small networks do not."""
+    return int(fine_tuned(wildcards))
+
+
+def training_runtime(wildcards):
+    """Time limit of a training."""
+    return "8h" if fine_tuned(wildcards) else "1h"
 
 
 # Evaluate
@@ -285,8 +325,8 @@ FIGURES = {
     "frequencies": "How common the labels are",
     "lengths": "How long the examples are",
     "curves": "Training and validation curves",
-    "heatmaps": "True and predicted labels",
-    "per_label": "Label by label, against training examples",
+    "predicted": "What the best model predicts",
+    "per_label": "Label by label",
     "best": "The best predicted labels",
     "comparison": "All models",
 }
@@ -323,7 +363,7 @@ def report_inputs(wildcards):
             ]
             files[f"{study}_{split}"] = [
                 f"results/{study}/{split}/{name}.tsv"
-                for name in ("comparison", "differences")
+                for name in ("comparison", "differences", "costs")
             ]
             files[f"{study}_{split}_figures"] = [
                 path for path, name in figure_files(study, split)
@@ -348,6 +388,7 @@ def report_structure(wildcards):
             splits[split] = {
                 "comparison": f"results/{study}/{split}/comparison.tsv",
                 "differences": f"results/{study}/{split}/differences.tsv",
+                "costs": f"results/{study}/{split}/costs.tsv",
                 "leakage": f"{folder}.leakage.json",
                 "assignment": f"{folder}.parquet",
                 "split_labels": f"{folder}.labels.json",

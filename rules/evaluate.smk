@@ -1,8 +1,8 @@
 """Evaluate: predictions to figures with intervals, and all models of a split beside each other.
 
-Needs: predictions of every run, examples, split; config/published.yaml.
-Makes: .../metrics.json, replicates.npz, per_label.parquet of every run; results/<study>/<split>/comparison.tsv and
-differences.tsv (paired, against the study's trivial model). Models are judged on test labels here and nowhere else.
+Needs: predictions and costs of every run, examples, split; config/published.yaml.
+Makes: .../metrics.json, replicates.npz, per_label.parquet of every run; results/<study>/<split>/comparison.tsv,
+differences.tsv (paired, against the study's trivial model) and costs.tsv. Models are judged on test labels here and nowhere else.
 """
 
 
@@ -39,6 +39,7 @@ rule compare_models:
     input:
         metrics=run_files("metrics.json"),
         replicates=run_files("replicates.npz"),
+        costs=run_files("cost.json"),
     output:
         comparison=report(
             "results/{study}/{split}/comparison.tsv",
@@ -52,6 +53,7 @@ rule compare_models:
             category="{study}",
             labels={"split": "{split}", "what": "paired differences"},
         ),
+        costs="results/{study}/{split}/costs.tsv",
     log:
         "results/logs/compare_models/{study}/{split}.log",
     benchmark:

@@ -61,3 +61,31 @@ rule prepare_protein_function:
         "Prepare the proteins and functions of {wildcards.study}"
     script:
         "../scripts/prepare_protein_function.py"
+
+
+rule prepare_go_aspect:
+    input:
+        ontology=ontology_table,
+    output:
+        examples="results/{study}/examples.parquet",
+        labels="results/{study}/labels.json",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_go_aspect/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_go_aspect/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "go_aspect")),
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="15m",
+    params:
+        settings=prepare_settings,
+        code=code("prepare_go_aspect"),
+    message:
+        "Prepare the definitions of {wildcards.study}"
+    script:
+        "../scripts/prepare_go_aspect.py"

@@ -64,7 +64,7 @@ rule plot_predictions:
         predictions=run_files("predictions.parquet"),
         per_label=run_files("per_label.parquet"),
     output:
-        heatmaps=figure("heatmaps"),
+        predicted=figure("predicted"),
         per_label=figure("per_label"),
         best=figure("best"),
     log:

@@ -1,7 +1,7 @@
 """Train: one run (study, split, model, seed) to a model and its predictions on valid and test.
 
-Needs: examples, labels, split; the embeddings of the model's backbone where it has one.
-Makes: results/<study>/<split>/<model>/seed<k>/: model/, predictions.parquet, history.jsonl.
+Needs: examples, labels, split; the embeddings of a frozen backbone for a head; tokens and backbone for fine-tuning.
+Makes: results/<study>/<split>/<model>/seed<k>/: model/, predictions.parquet, history.jsonl, cost.json.
 The labels of test examples are dropped when a run is loaded: no model can learn from them.
 """
 
@@ -13,10 +13,13 @@ rule train_model:
         assignment="results/{study}/splits/{split}.parquet",
         split_labels="results/{study}/splits/{split}.labels.json",
         embeddings=embeddings_files,
+        tokens=tuned_tokens,
+        backbone=tuned_backbone,
     output:
         model=directory("results/{study}/{split}/{model}/seed{seed}/model"),
         predictions="results/{study}/{split}/{model}/seed{seed}/predictions.parquet",
         history="results/{study}/{split}/{model}/seed{seed}/history.jsonl",
+        cost="results/{study}/{split}/{model}/seed{seed}/cost.json",
     log:
         "results/logs/train_model/{study}/{split}/{model}/seed{seed}.log",
     benchmark:
@@ -25,11 +28,13 @@ rule train_model:
         "../envs/torch.yaml"
     threads: 1
     resources:
+        gpu=training_gpus,
         mem_mb=grow_memory(4000),
-        runtime="1h",
+        runtime=training_runtime,
     params:
         settings=model_settings,
         embeddings=embeddings_folder,
+        embedding_parameters=embedding_parameters,
         code=code("train_model"),
     message:
         "Train {wildcards.model} on {wildcards.study} ({wildcards.split}), seed {wildcards.seed}"

@@ -13,23 +13,26 @@ from lexome.runtime import atomic, read_json
 FEWEST_GROUPS = 10
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
 DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+COSTS = ["study", "split", "model", "seconds", "parameters", "energy_wh", "seeds"]
 
 
 def compare_models(
     metrics: list[str | Path],
     replicates: list[str | Path],
+    costs: list[str | Path],
     published: list[dict],
     trivial: str,
     settings: dict,
     comparison_out: str | Path,
     differences_out: str | Path,
+    costs_out: str | Path,
 ) -> None:
-    """Write `comparison.tsv` and `differences.tsv`.
+    """Write `comparison.tsv`, `differences.tsv` and `costs.tsv`.
 
     Parameters
     ----------
-    metrics, replicates
-        `metrics.json` and `replicates.npz` of every run of one study and split, in the same order.
+    metrics, replicates, costs
+        `metrics.json`, `replicates.npz` and `cost.json` of every run of one study and split, in the same order.
     published
         The study's rows in `config/published.yaml`; those of other splits are left out.
     trivial
@@ -42,6 +45,9 @@ def compare_models(
         that define it, the fewest of those runs.
     differences_out
         model - trivial under the same resamples; n = the fewer units of the two.
+    costs_out
+        What a training took, as means over the `seeds` runs: `seconds`, `parameters`, `energy_wh` (an estimate). In a
+        table of its own, because seconds differ from run to run and figures do not.
 
     Raises
     ------
@@ -61,6 +67,7 @@ def compare_models(
     cited = [{**row, "study": study} for row in published if row["split"] == split]
     _write_table(comparison_out, figures + cited, COMPARISON)
     _write_table(differences_out, differences, DIFFERENCES)
+    _write_costs(costs_out, runs, [read_json(path) for path in costs])
 
 
 def _over_seeds(
@@ -118,6 +125,16 @@ def _to_reference(
     return rows
 
 
+def _write_costs(path: str | Path, runs: list[dict], costs: list[dict]) -> None:
+    """TSV of the mean cost of each model over its seeds, in the order of the runs; unknown costs are empty."""
+    where = [{key: run["rows"][0][key] for key in ("study", "split", "model")} for run in runs]
+    table = pd.DataFrame([name | cost for name, cost in zip(where, costs, strict=True)])
+    by_model = table.groupby(["study", "split", "model"], sort=False)
+    means = by_model[["seconds", "parameters", "energy_wh"]].mean().assign(seeds=by_model.size()).reset_index()
+    with atomic(path) as temporary:
+        means[COSTS].to_csv(temporary, sep="\t", index=False, float_format=_number)
+
+
 def _check_runs(paths: list[str | Path], runs: list[dict]) -> None:
     """Refuse runs whose figures may not stand in one table."""
     if not runs:
@@ -152,7 +169,12 @@ def _write_table(path: str | Path, rows: list[dict], columns: list[str]) -> None
     for name in {"n", "seeds"} & set(columns):
         table[name] = table[name].astype("Int64")
     with atomic(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+        table.to_csv(temporary, sep="\t", index=False, float_format=_number)
+
+
+def _number(value: float) -> str:
+    """Six significant digits; a count keeps all of its own."""
+    return f"{value:.0f}" if abs(value) >= 1e6 and value.is_integer() else f"{value:.6g}"
 
 
 if __name__ == "__main__":
@@ -162,9 +184,11 @@ if __name__ == "__main__":
         compare_models(
             snakemake.input.metrics,
             snakemake.input.replicates,
+            snakemake.input.costs,
             snakemake.params.published,
             snakemake.params.trivial,
             snakemake.params.settings,
             snakemake.output.comparison,
             snakemake.output.differences,
+            snakemake.output.costs,
         )

@@ -16,6 +16,8 @@ FILTERS = {
     "number": reporting.number_text,
     "interval": lambda row, signed=False: reporting.interval_text(row["low"], row["high"], signed=signed),
     "duration": reporting.duration,
+    "count": reporting.count_text,
+    "energy": reporting.energy_text,
     "metric": metric_title,
     "plural": plural,
     "subset": lambda name: reporting.SUBSET_TITLES.get(name, name),
@@ -38,9 +40,9 @@ def make_report(
     studies
         By name: `title`, `summary`, `models` (names in the config's order), `trivial`, `headline` (metrics,
         the first one judges), `labels` and `prepare` (paths), `datasets` and `backbones` (registry entries,
-        each with its `name`), and `splits`, by name: `comparison`, `differences`, `leakage`, `assignment`,
-        `split_labels` (paths) and `figures`, each with `path`, `title` and `caption` (see `page.caption`). If
-        wanted, `files`: paths of the user's own input files, which are named with their sha256.
+        each with its `name`), and `splits`, by name: `comparison`, `differences`, `costs`, `leakage`,
+        `assignment`, `split_labels` (paths) and `figures`, each with `path`, `title` and `caption` (see
+        `page.caption`). If wanted, `files`: paths of the user's own input files, which are named with their sha256.
     config
         The resolved config, shown as YAML.
     benchmarks
@@ -74,6 +76,7 @@ def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
     colours = model_colours(study["models"], study["trivial"])
     described = {
         "name": name,
+        "task": labels["task"],
         "nouns": (labels["example_noun"], labels["label_noun"]),
         "n_labels": len(labels["labels"]),
         "colours": {name: page.css_colour(colour) for name, colour in colours.items()},
@@ -115,9 +118,10 @@ def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[
         "headline_rows": reporting.pivot(comparison, shown, trivial),
         "difference_rows": reporting.pivot(differences, shown, trivial),
         "metrics": metrics,
+        "costs": reporting.model_costs(files["costs"]),
         "all_rows": tables(comparison, metrics, subsets, trivial),
         "all_differences": tables(differences, metrics, subsets, trivial),
-        "figures": [describe_figure(figure, next(counter), study["name"], name) for figure in files["figures"]],
+        "figures": [describe_figure(figure, next(counter), study, name) for figure in files["figures"]],
     }
 
 
@@ -135,9 +139,9 @@ def sources(studies: list[dict]) -> list[dict]:
     return [entry for _, entry in sorted({entry["name"]: entry for entry in entries}.items())]
 
 
-def describe_figure(figure: Mapping, number: int, study: str, split: str) -> dict:
+def describe_figure(figure: Mapping, number: int, study: Mapping, split: str) -> dict:
     """A figure with its picture as HTML and its caption filled in."""
-    caption = page.caption(figure["caption"], study, split)
+    caption = page.caption(figure["caption"], study["name"], split, study["task"])
     picture = page.embed_figure(figure["path"], figure["title"], f"figure{number}")
     return {"number": number, "title": figure["title"], "caption": caption, "picture": picture}
 

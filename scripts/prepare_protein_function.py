@@ -9,26 +9,11 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from lexome.annotations import EXPERIMENTAL, map_terms, propagate, read_cafa_terms, read_gaf, read_taxonomy
+from lexome.counts import Counts
 from lexome.errors import LexomeError
 from lexome.fasta import read_fasta
 from lexome.ontology import RELATIONS, ROOTS, ancestor_closure, replacements
 from lexome.runtime import atomic, write_json
-
-
-class Counts:
-    """What every step kept and dropped, in order, for the report."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict] = []
-
-    def add(self, step: str, n: int, unit: str, note: str = "") -> None:
-        self.rows.append({"step": step, "n": int(n), "unit": unit, "note": note})
-
-    def require(self, step: str, n: int, unit: str, note: str, mend: str) -> None:
-        """Count a step that must leave something; LexomeError naming the step and the mend if not."""
-        self.add(step, n, unit, note)
-        if not n:
-            raise LexomeError(f"nothing is left after the step '{step}': {mend}")
 
 
 def prepare_protein_function(

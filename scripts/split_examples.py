@@ -2,13 +2,39 @@
 
 import logging
 
+import numpy as np
 import pandas as pd
 
 from lexome import splits
 from lexome.errors import LexomeError
 from lexome.runtime import job, read_json, write_json, write_parquet
 
-METHODS = {"random": splits.random_split}
+
+def random(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
+    """Whole groups at random."""
+    return splits.random_split(examples["group"], settings["fractions"], settings["seed"])
+
+
+def stratified(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
+    """Whole groups at random, in every subset as many of each class as its share asks for."""
+    if labels["task"] != "multi_class":
+        raise LexomeError(f"a stratified split needs one class an example, these are {labels['task']}: use `random`")
+    return splits.stratified_split(
+        examples["group"], classes_of(examples, labels), settings["fractions"], settings["seed"]
+    )
+
+
+METHODS = {"random": random, "stratified": stratified}
+
+
+def classes_of(examples: pd.DataFrame, labels: dict) -> np.ndarray:
+    """The class of each example, int64; 0 everywhere where examples may have several labels."""
+    if labels["task"] != "multi_class":
+        return np.zeros(len(examples), dtype=np.int64)
+    wrong = examples.loc[examples["labels"].map(len) != 1, "id"]
+    if len(wrong):
+        raise LexomeError(f"{len(wrong)} examples do not have exactly one class, first {wrong.iloc[0]}")
+    return np.concatenate(examples["labels"].to_list()).astype(np.int64)
 
 
 def split_examples(
@@ -24,19 +50,34 @@ def split_examples(
     Parameters
     ----------
     settings
-        `method`, `fractions`, `seed`, `min_train_examples` and `leakage` of the split in the config.
+        `method`, `fractions`, `seed`, `min_train_examples`, `leakage` and, if wanted, `sizes` of the split in the
+        config. Examples that `sizes` leaves out are in none of the files.
+
+    Raises
+    ------
+    LexomeError
+        If ids repeat, the split is not possible, or (one class an example) a class is too rare to be judged.
     """
     examples = pd.read_parquet(examples_path).sort_values("id", ignore_index=True)
     if not examples["id"].is_unique:
         raise LexomeError(f"{examples_path}: column `id` repeats; every example needs its own id")
     labels = read_json(labels_path)
-    subset = METHODS[settings["method"]](examples["group"], settings["fractions"], settings["seed"])
+    subset = METHODS[settings["method"]](examples, labels, settings)
+    kept = splits.draw_sizes(subset, classes_of(examples, labels), settings.get("sizes", {}), settings["seed"])
+    examples, subset = examples[kept].reset_index(drop=True), subset[kept]
     chosen, counts = splits.choose_labels(
         examples["labels"], subset == "train", len(labels["labels"]), settings["min_train_examples"]
     )
+    if labels["task"] == "multi_class" and len(chosen) < len(labels["labels"]):
+        rare = [label["name"] for i, label in enumerate(labels["labels"]) if i not in chosen]
+        raise LexomeError(
+            f"{', '.join(rare)}: fewer than {settings['min_train_examples']} training examples, and every example "
+            "needs a class that is judged; lower `min_train_examples`, or leave these classes out in `prepare`"
+        )
     text = examples["sequence" if "sequence" in examples else "text"]
     nearest_train, report = splits.audit_leakage(examples["id"], text, subset, settings["leakage"])
     report["groups"] = int(examples["group"].nunique())
+    report["left_out"] = int((~kept).sum())
     logging.info("%s; %d of %d labels are judged", report["n"], len(chosen), len(labels["labels"]))
 
     table = examples[["id", "group"]].assign(subset=subset, nearest_train=nearest_train)

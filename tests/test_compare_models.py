@@ -12,8 +12,10 @@ from lexome.settings import check, load_yaml
 
 SETTINGS = {"replicates": 400, "seed": 0, "level": 0.95, "distant": 0.05}
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
+COSTS = ["study", "split", "model", "seconds", "parameters", "energy_wh", "seeds"]
 DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
 CONFIG = Path(__file__).parents[1] / "config"
+COST = {"seconds": 2.0, "parameters": 1000, "energy_wh": 0.5, "device": "cpu"}
 SHARED = np.random.default_rng(0).normal(0, 0.01, size=400)  # what a resample does to every model
 
 
@@ -22,9 +24,9 @@ class Runs:
 
     def __init__(self, folder):
         self.folder = folder
-        self.metrics, self.replicates = [], []
+        self.metrics, self.replicates, self.costs = [], [], []
 
-    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS, groups=50):
+    def add(self, model, seed, figures, split="random", digest="same", settings=SETTINGS, groups=50, cost=COST):
         """figures: (subset, metric) -> (value, n)."""
         rows, draws = [], {}
         for (subset, metric), (value, n) in figures.items():
@@ -37,11 +39,13 @@ class Runs:
         np.savez(path.with_suffix(".npz"), **draws)
         self.metrics.append(path)
         self.replicates.append(path.with_suffix(".npz"))
+        self.costs.append(path.with_suffix(".cost.json"))
+        self.costs[-1].write_text(json.dumps(cost))
 
     def compare(self, published=(), trivial="naive"):
-        out = self.folder / "comparison.tsv", self.folder / "differences.tsv"
-        compare_models(self.metrics, self.replicates, list(published), trivial, SETTINGS, *out)
-        return [pd.read_csv(path, sep="\t") for path in out]
+        out = [self.folder / f"{name}.tsv" for name in ("comparison", "differences", "costs")]
+        compare_models(self.metrics, self.replicates, self.costs, list(published), trivial, SETTINGS, *out)
+        return [pd.read_csv(path, sep="\t") for path in out[:2]]
 
 
 @pytest.fixture
@@ -145,10 +149,25 @@ def test_numbers_have_six_significant_digits_and_counts_none_after_the_point(run
         ]
     )
     lines = (runs.folder / "comparison.tsv").read_text().splitlines()
+    assert len(lines) == 3
     assert lines[1].split("\t")[5] == "0.333333"
     assert lines[1].split("\t")[8:] == ["50", "1", "measured"]
     assert lines[2].split("\t")[5:] == ["0.2", "", "", "", "", "A"]
     assert (runs.folder / "differences.tsv").read_text().count("\n") == 1  # the header: nothing to compare
+
+
+def test_costs_have_a_table_of_their_own(runs):
+    three_models(runs)
+    big = {"seconds": 4.0, "parameters": 177853440, "energy_wh": None}
+    for seed, seconds in enumerate((4.0, 6.0)):
+        figures = {AUPRC: (0.5, 50), PRECISION: (0.5, 50), ("valid", "term_auprc"): (0.5, 50)}
+        runs.add("tuned", seed, figures, cost={**big, "seconds": seconds})
+    table, _ = runs.compare()
+    assert "seconds" not in " ".join(table["metric"])  # they would make the table differ from run to run
+    lines = (runs.folder / "costs.tsv").read_text().splitlines()
+    assert lines[0].split("\t") == COSTS
+    assert lines[1].split("\t") == ["toy", "random", "naive", "2", "1000", "0.5", "1"]
+    assert lines[4].split("\t") == ["toy", "random", "tuned", "5", "177853440", "", "2"]
 
 
 def test_runs_on_other_examples_are_refused(runs):

@@ -231,3 +231,65 @@ def test_a_split_without_labels_is_refused(study):
     study.write_labels()
     with pytest.raises(LexomeError, match="min_train_examples"):
         study.evaluate()
+
+
+@pytest.fixture
+def classes(study):
+    """The same study with one of four classes an example and probabilities that sum to 1."""
+    study.labels |= {"task": "multi_class", "example_noun": "text", "label_noun": "class"}
+    study.write_labels()
+    rng = np.random.default_rng(5)
+    chosen = rng.integers(0, 4, size=80)
+    study.truth = np.eye(4, dtype=bool)[chosen]
+    carried = pa.array([[JUDGED[c]] for c in chosen], pa.list_(pa.int32()))
+    pq.write_table(pa.table({"id": study.ids, "labels": carried}), study.folder / "examples.parquet")
+    logits = rng.normal(size=(80, 4)) + study.truth
+    study.scores = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+    write_scores(study)
+    return study
+
+
+def write_scores(study):
+    scores = pa.FixedSizeListArray.from_arrays(study.scores[study.rows].ravel(), 4)
+    columns = {"id": study.ids[study.rows], "subset": study.subset[study.rows], "scores": scores}
+    pq.write_table(pa.table(columns), study.folder / "predictions.parquet")
+
+
+def test_classes_are_judged_like_scikit_learn_does(classes):
+    found, replicates, table = classes.evaluate()
+    rows = pd.DataFrame(found["rows"]).set_index(["subset", "metric"])
+    for subset, mask in masks(classes).items():
+        true, predicted = classes.truth[mask].argmax(axis=1), classes.scores[mask].argmax(axis=1)
+        own = rows.loc[subset]
+        assert own.loc["accuracy", "value"] == pytest.approx(sk.accuracy_score(true, predicted), abs=1e-9)
+        assert own.loc["accuracy", "n"] == mask.sum()
+        assert own.loc["macro_f1", "value"] == pytest.approx(sk.f1_score(true, predicted, average="macro"), abs=1e-9)
+        recall = sk.recall_score(true, predicted, labels=[0], average="macro")
+        assert own.loc["GO:4_recall", "value"] == pytest.approx(recall, abs=1e-9)
+        assert {"balanced_accuracy", "macro_auroc", "ece", "GO:2_precision"} <= set(own.index)
+    for row in found["rows"]:
+        low, high = interval(replicates[f"{row['subset']}/{row['metric']}"])
+        assert low <= row["value"] <= high
+    judged = ["precision", "recall", "f1", "auroc"]
+    assert list(table) == ["id", "name", "subset", "n_train", "n_positive", *judged]
+    test = table[table["subset"] == "test"].set_index("id")
+    mask = classes.subset == "test"
+    area = sk.roc_auc_score(classes.truth[mask, 1], classes.scores[mask, 1])
+    assert test.loc["GO:0", "auroc"] == pytest.approx(area, abs=1e-9)
+    assert test["n_positive"].sum() == mask.sum()
+
+
+def test_an_example_without_a_judged_class_is_named(classes):
+    lost = classes.ids[classes.subset == "test"][0]
+    examples = pd.read_parquet(classes.folder / "examples.parquet")
+    labels = [[1] if name == lost else list(row) for name, row in zip(classes.ids, examples["labels"], strict=True)]
+    examples.assign(labels=labels).to_parquet(classes.folder / "examples.parquet")
+    with pytest.raises(LexomeError, match=f"example {lost} does not have exactly one judged class"):
+        classes.evaluate()
+
+
+def test_probabilities_of_classes_must_sum_to_one(classes):
+    classes.scores[classes.rows[0]] *= 0.9
+    write_scores(classes)
+    with pytest.raises(LexomeError, match=f"{classes.ids[classes.rows[0]]} do not sum to 1"):
+        classes.evaluate()

@@ -1,11 +1,21 @@
 """Random backbones load like published ones and repeat by seed."""
 
+import pytest
 import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from lexome.initialisation import ESM_VOCABULARY, initialise
+from lexome.initialisation import BERT_VOCABULARY, ESM_VOCABULARY, initialise
 
 INIT = {"architecture": "esm", "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32, "positions": 64}
+
+
+@pytest.fixture(scope="module")
+def tiny_bert(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("backbones") / "bert"
+    initialise(INIT | {"architecture": "bert", "seed": 0}, folder)
+    return folder
 
 
 def test_loads_with_its_language_model_head(tiny_backbone):
@@ -17,11 +27,32 @@ def test_loads_with_its_language_model_head(tiny_backbone):
     assert (tiny_backbone / "model.safetensors").exists()
 
 
-def test_repeats_by_seed(tmp_path):
+def test_bert_reads_letters(tiny_bert):
+    model = AutoModelForMaskedLM.from_pretrained(tiny_bert, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert, local_files_only=True)
+    ids = tokenizer("Été: H2O", return_tensors="pt")
+    tokens = tokenizer.convert_ids_to_tokens(ids["input_ids"][0])
+    assert tokens == ["[CLS]", "e", "##t", "##e", ":", "h", "##2", "##o", "[SEP]"]
+    assert model(**ids).logits.shape == (1, 9, len(BERT_VOCABULARY))
+    assert tokenizer.model_max_length == 64
+    trunk = AutoModel.from_pretrained(tiny_bert, local_files_only=True)
+    assert trunk(**ids).last_hidden_state.shape == (1, 9, 16)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=30))
+def test_bert_knows_every_character_of_ascii(tiny_bert, text):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert, local_files_only=True)
+    tokens = tokenizer.tokenize(text)
+    assert tokenizer.unk_token not in tokens
+    assert "".join(token.removeprefix("##") or "##" for token in tokens) == "".join(text.lower().split())
+
+
+@pytest.mark.parametrize("architecture", ["esm", "bert"])
+def test_repeats_by_seed(tmp_path, architecture):
     weights = []
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
-        initialise(INIT | {"seed": seed}, tmp_path / name)
+        initialise(INIT | {"architecture": architecture, "seed": seed}, tmp_path / name)
         model = AutoModelForMaskedLM.from_pretrained(tmp_path / name, local_files_only=True)
-        weights.append(model.esm.embeddings.word_embeddings.weight)
+        weights.append(model.base_model.embeddings.word_embeddings.weight)
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])

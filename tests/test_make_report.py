@@ -22,7 +22,7 @@ TEMPLATE = REPOSITORY / "resources/report/report.html.j2"
 MODELS = ["coin_flip", "naive", "mlp"]
 HOSTILE = "<script>alert('x')</script> & \"quoted\" $x_{"
 VOID = {"meta", "br", "img", "link", "input", "hr"}
-FIGURES = ("frequencies", "lengths", "curves", "heatmaps", "per_label", "best", "comparison")
+FIGURES = ("frequencies", "lengths", "curves", "predicted", "per_label", "best", "comparison")
 
 
 class Page(HTMLParser):
@@ -59,7 +59,10 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
-def write_study(folder, label_names, example_prefix="P"):
+FIGURES_OF = {"multi_label": ("auprc", "auroc"), "multi_class": ("precision", "recall", "f1", "auroc")}
+
+
+def write_study(folder, label_names, example_prefix="P", task="multi_label"):
     """A study with every file that the figures and the report read; returns its entry for `make_report`."""
     rng = np.random.default_rng(0)
     n, n_labels, judged = 60, len(label_names), np.arange(1, len(label_names))
@@ -67,12 +70,15 @@ def write_study(folder, label_names, example_prefix="P"):
     subset = np.array(["train"] * 36 + ["valid"] * 12 + ["test"] * 12)
     truth = rng.random((n, n_labels)) < 0.4
     truth[:, 1] = True
+    if task == "multi_class":
+        judged = np.arange(n_labels)
+        truth = np.eye(n_labels, dtype=bool)[rng.integers(0, n_labels, n)]
     lengths = rng.integers(30, 500, n).astype("int32")
     labels = [np.flatnonzero(row).astype("int32") for row in truth]
     pd.DataFrame({"id": ids, "sequence": "MK", "length": lengths, "group": range(n), "labels": labels}).to_parquet(
         folder / "examples.parquet"
     )
-    noun = {"task": "multi_label", "example_noun": "protein", "label_noun": "term", "length_unit": "residues"}
+    noun = {"task": task, "example_noun": "protein", "label_noun": "term", "length_unit": "residues"}
     entries = [{"id": f"T{i}", "name": name} for i, name in enumerate(label_names)]
     (folder / "labels.json").write_text(json.dumps(noun | {"labels": entries}))
     n_train = truth[subset == "train"].sum(axis=0)
@@ -83,11 +89,12 @@ def write_study(folder, label_names, example_prefix="P"):
     )
 
     held = subset != "train"
-    rows, differences = [], []
+    rows, differences, costs = [], [], []
     for model in MODELS:
         run = folder / model
         run.mkdir()
         scores = rng.random((held.sum(), len(judged))).astype("float32")
+        scores = scores / scores.sum(axis=1, keepdims=True) if task == "multi_class" else scores
         column = pa.FixedSizeListArray.from_arrays(pa.array(scores.ravel()), len(judged))
         columns = {"id": np.array(ids)[held], "subset": subset[held], "scores": column}
         pq.write_table(pa.table(columns), run / "predictions.parquet")
@@ -97,7 +104,8 @@ def write_study(folder, label_names, example_prefix="P"):
         tables = []
         for name in ("valid", "test"):
             table = pd.DataFrame({"id": [f"T{i}" for i in judged], "n_train": n_train[judged]})
-            tables.append(table.assign(subset=name, auprc=rng.random(len(judged)), auroc=0.5))
+            values = {name: rng.random(len(judged)) for name in FIGURES_OF[task]}
+            tables.append(table.assign(subset=name, **values))
         pd.concat(tables).to_parquet(run / "per_label.parquet")
         value = round(0.1 + MODELS.index(model) / 10, 1)
         for name in ("valid", "test", "test_distant"):
@@ -106,12 +114,16 @@ def write_study(folder, label_names, example_prefix="P"):
                 rows.append((*row, 1, "measured"))
                 if model != "naive":
                     differences.append((*row[:4], "naive", metric, value - 0.2, value - 0.21, value - 0.19, 12))
+        if model != "coin_flip":
+            costs.append(("s", "random", model, 65.4, 22713216, 0.1817, 1))
     source = f"Somebody {HOSTILE}, https://example.org/paper"
     rows.append(("s", "random", "test", "theirs", "protein_auprc", 0.265, None, None, None, None, source))
     columns = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "comparison.tsv", sep="\t", index=False)
     columns = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
     pd.DataFrame(differences, columns=columns).to_csv(folder / "differences.tsv", sep="\t", index=False)
+    columns = ["study", "split", "model", "seconds", "parameters", "energy_wh", "seeds"]
+    pd.DataFrame(costs, columns=columns).to_csv(folder / "costs.tsv", sep="\t", index=False)
     about = {"examples": 12, "identical": 1, "near_duplicates": 3, "distant": 5, "quantiles": {"0.5": 0.31}}
     about["worst"] = [{"id": ids[50], "nearest": ids[1], "similarity": 0.97}]
     leakage = {"method": "5-mers", "k": 5, "near": 0.5, "distant": 0.3, "groups": n}
@@ -152,6 +164,7 @@ def write_study(folder, label_names, example_prefix="P"):
             "random": {
                 "comparison": str(folder / "comparison.tsv"),
                 "differences": str(folder / "differences.tsv"),
+                "costs": str(folder / "costs.tsv"),
                 "leakage": str(folder / "leakage.json"),
                 "assignment": str(folder / "split.parquet"),
                 "split_labels": str(folder / "split.labels.json"),
@@ -165,7 +178,7 @@ def draw_predictions(folder):
     """Run plot_predictions on a study of `write_study`."""
     inputs = ("examples.parquet", "split.parquet", "split.labels.json", "comparison.tsv")
     runs = [[str(folder / model / name) for model in MODELS] for name in ("predictions.parquet", "per_label.parquet")]
-    outputs = [str(folder / f"{name}.svg") for name in ("heatmaps", "per_label", "best")]
+    outputs = [str(folder / f"{name}.svg") for name in ("predicted", "per_label", "best")]
     plot_predictions.plot_predictions(
         *(str(folder / name) for name in inputs), *runs, MODELS, "naive", ["term_auprc"], *outputs
     )
@@ -265,6 +278,47 @@ def test_the_tables_hold_the_figures(report):
     assert {"0.3", "0.2", "0.1", "0.265"} <= set(values)
     regions = [attributes for _, attributes in page.tags if attributes.get("role") == "region"]
     assert all(region["tabindex"] == "0" and region["aria-label"] for region in regions)
+
+
+def test_what_a_model_cost_stands_beside_its_figures_and_nowhere_else(report):
+    html, page, _ = report
+    start = html.index("Headline metrics of Protein function")
+    table = Page(html[html.index("<table", start) : html.index("</table>", start) + 8])
+    text = " ".join(" ".join(table.text).split())
+    assert "training parameters energy estimate" in text
+    assert text.count("1 min 05 s") == text.count("22.7 M") == text.count("180 mWh") == 2  # not known of coin_flip
+    assert html.count("22.7 M") == 2
+    assert "10 W for every busy processor core" in " ".join(page.text)
+
+
+def test_a_study_of_classes_has_figures_and_captions_of_its_own(tmp_path, monkeypatch):
+    study = write_study(tmp_path, [f"class {i}" for i in range(3)], task="multi_class")
+    drawn = []
+    confusion = plot_predictions.classfigures.confusion_and_calibration
+    monkeypatch.setattr(
+        plot_predictions.classfigures,
+        "confusion_and_calibration",
+        lambda *arguments: drawn.append(arguments) or confusion(*arguments),
+    )
+    draw(tmp_path)
+    assert drawn[0][0].sum() == 12  # test examples
+    assert drawn[0][3:5] == (["class 0", "class 1", "class 2"], "mlp")
+    html, _ = write_report(tmp_path, {"s": study})
+    page = Page(html)
+    assert page.open == []
+    text = " ".join(" ".join(page.text).split())
+    assert "by true and predicted class" in text
+    assert "one column a label" not in text
+    for word in ("precision on test", "recall on test", "F1 on test", "Calibration: ECE"):
+        assert word in text
+
+
+def test_intervals_of_classes_come_from_the_comparison():
+    rows = [("test", "mlp", "a_recall", 0.1, 0.2, "measured"), ("valid", "mlp", "b_recall", 0.3, 0.4, "measured")]
+    table = pd.DataFrame(rows, columns=["subset", "model", "metric", "low", "high", "source"])
+    found = plot_predictions.class_intervals(table, ["b", "a"], "recall", ["mlp", "naive"])
+    np.testing.assert_array_equal(found["mlp"], [[np.nan, np.nan], [0.1, 0.2]])
+    assert np.isnan(found["naive"]).all()
 
 
 def test_summary_has_one_line_a_split(report):

@@ -1,10 +1,15 @@
 """Every kind of model trains, repeats by seed, and cannot learn from test labels."""
 
 import dataclasses
+import subprocess
+import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import lexome.models
 from lexome.models import KINDS
 from lexome.runs import Part, RunData
 
@@ -43,8 +48,88 @@ def data():
     return RunData(part(400), part(120), part(150, False), [{"id": f"L{i}"} for i in range(3)], "multi_label")
 
 
+# These read texts or tokens and are tested with their modules.
+ELSEWHERE = {"tfidf": "test_textmodels.py", "fine_tune": "test_finetuning.py"}
+
+
+def as_classes(data):
+    """The same features with one class an example, the label that is most likely by them."""
+
+    def part(old, with_targets=True):
+        targets = np.eye(3, dtype=np.uint8)[old.features[:, :3].argmax(axis=1)]
+        return dataclasses.replace(old, targets=targets if with_targets else None)
+
+    return dataclasses.replace(
+        data, train=part(data.train), valid=part(data.valid), test=part(data.test, False), task="multi_class"
+    )
+
+
+def of_classes(kind):
+    """The settings of a kind where examples have one class each."""
+    settings = SETTINGS[kind]
+    return settings | ({"training": TRAINING | {"monitor": "valid_macro_f1"}} if "training" in settings else {})
+
+
 def test_every_kind_is_tested():
-    assert set(SETTINGS) == set(KINDS)
+    assert set(SETTINGS) | set(ELSEWHERE) == set(KINDS)
+    assert all((Path(__file__).parent / name).exists() for name in ELSEWHERE.values())
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_kinds_of_other_modules_are_imported_when_they_are_used(kind, data, monkeypatch):
+    module = {"tfidf": "textmodels", "fine_tune": "finetuning"}[kind]
+    seen = []
+    fake = types.ModuleType(module)
+    setattr(fake, kind, lambda *arguments: seen.append(arguments) or "trained")
+    monkeypatch.setitem(sys.modules, f"lexome.{module}", fake)
+    monkeypatch.setattr(lexome, module, fake, raising=False)
+    assert KINDS[kind](data, {}, 3, "folder", 1) == "trained"
+    assert seen == [(data, {}, 3, "folder", 1)]
+
+
+def test_importing_the_models_stays_light():
+    heavy = "{'torch', 'transformers', 'sklearn', 'datasets'}"
+    code = f"import sys, lexome.models; assert not {heavy} & set(sys.modules), sorted(sys.modules)"
+    scripts = Path(lexome.models.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=scripts)
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_probabilities_of_classes_sum_to_one_and_test_labels_are_not_seen(kind, data, tmp_path):
+    data = as_classes(data)
+    planted = dataclasses.replace(data, test=dataclasses.replace(data.test, targets=np.ones((150, 3), dtype=np.uint8)))
+    runs = [KINDS[kind](d, of_classes(kind), 1, tmp_path / name, 0) for name, d in (("a", data), ("b", planted))]
+    for scores in (runs[0].valid, runs[0].test):
+        np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(runs[0].test, runs[1].test)
+    assert set(runs[0].cost) >= {"parameters", "trained_parameters"}
+
+
+def test_baselines_of_classes_follow_the_training_shares(data, tmp_path):
+    many = dataclasses.replace(as_classes(data), test=Part(["x"] * 20000, None, None))
+    share = many.train.targets.mean(axis=0)
+    drawn = KINDS["proportional"](many, SETTINGS["proportional"], 0, tmp_path / "p", 0).test
+    np.testing.assert_allclose(drawn.mean(axis=0), share, atol=0.02)
+    coin = KINDS["coin_flip"](many, SETTINGS["coin_flip"], 0, tmp_path / "c", 0).test
+    np.testing.assert_allclose(coin.mean(axis=0), 1 / 3, atol=0.02)
+    majority = KINDS["frequency"](many, SETTINGS["frequency"], 0, tmp_path / "f", 0).test
+    assert (majority.argmax(axis=1) == share.argmax()).all()
+
+
+def test_a_head_learns_classes(data, tmp_path):
+    data = as_classes(data)
+    run = KINDS["head"](data, of_classes("head"), 0, tmp_path / "h", 0)
+    truth = data.test.features[:, :3].argmax(axis=1)
+    assert (run.test.argmax(axis=1) == truth).mean() > 0.8
+    best = next(record for record in run.history if record["epoch"] == run.history[-1]["epoch"])
+    assert best["valid_macro_f1"] == max(r["valid_macro_f1"] for r in run.history if "event" not in r)
+    assert best["valid_accuracy"] == pytest.approx((run.valid.argmax(1) == data.valid.targets.argmax(1)).mean())
+
+
+def test_the_cost_of_a_head_is_its_weights(data, tmp_path):
+    run = KINDS["head"](data, SETTINGS["head"], 0, tmp_path / "h", 0)
+    size = 5 * 8 + 8 + 8 * 3 + 3
+    assert run.cost == {"parameters": size, "trained_parameters": size, "device": "cpu"}
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

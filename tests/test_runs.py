@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lexome.errors import LexomeError
 from lexome.runs import load_run, read_predictions, target_matrix, write_predictions
-from lexome.runtime import write_json
+from lexome.runtime import read_json, write_json
 
 label_lists = st.lists(st.lists(st.integers(0, 9), unique=True), min_size=1, max_size=20)
 
@@ -42,6 +43,26 @@ def test_test_labels_are_dropped(study):
     assert data.test.ids == ["c"]
     assert data.test.targets is None
     assert data.test.features.tolist() == [[ord("c")]]
+    assert data.train.texts == ["M", "L"]
+    assert (data.tokens, data.backbone) == (None, None)
+
+
+def test_folders_are_handed_on_and_texts_may_be_called_text(study):
+    pd.read_parquet(study[0]).rename(columns={"sequence": "text"}).assign(name="x").to_parquet(study[0])
+    data = load_run(*study, None, tokens="t", backbone="b")
+    assert data.test.texts == ["V"]
+    assert data.test.features is None
+    assert (data.tokens, data.backbone) == ("t", "b")
+
+
+def test_an_example_without_its_one_class_is_refused(study):
+    labels = read_json(study[3])
+    write_json(study[3], labels | {"task": "multi_class"})
+    with pytest.raises(LexomeError, match="train example a does not have exactly one"):
+        load_run(*study, None)
+    pd.read_parquet(study[0]).assign(labels=[[0], [2], [1], [0]]).to_parquet(study[0])
+    # The test example `c` has a class that is not judged; nobody may know.
+    assert load_run(*study, None).valid.targets.tolist() == [[0, 1]]
 
 
 def test_predictions_survive_the_disk(tmp_path):

@@ -1,5 +1,6 @@
 """The split rule's three files fit together."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -26,9 +27,9 @@ def study(tmp_path):
     return tmp_path
 
 
-def run(folder):
+def run(folder, settings=SETTINGS):
     paths = [folder / name for name in ("s.parquet", "s.labels.json", "s.leakage.json")]
-    split_examples(folder / "examples.parquet", folder / "labels.json", SETTINGS, *paths)
+    split_examples(folder / "examples.parquet", folder / "labels.json", settings, *paths)
     return pd.read_parquet(paths[0]), read_json(paths[1]), read_json(paths[2])
 
 
@@ -54,3 +55,59 @@ def test_repeated_id_is_refused(study):
     pd.concat([table, table.head(1)]).to_parquet(study / "examples.parquet")
     with pytest.raises(LexomeError, match="repeats"):
         run(study)
+
+
+STRATIFIED = SETTINGS | {"method": "stratified"}
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Texts of three classes, 120, 60 and 20 of them."""
+    label = [0] * 120 + [1] * 60 + [2] * 20
+    rows = [(f"t{i:03}", f"word{i} and word{i + 1}", f"g{i}", [c]) for i, c in enumerate(label)]
+    pd.DataFrame(rows, columns=["id", "text", "group", "labels"]).to_parquet(tmp_path / "examples.parquet")
+    names = [{"id": f"C{i}", "name": f"class {i}"} for i in range(3)]
+    write_json(tmp_path / "labels.json", {"task": "multi_class", "labels": names})
+    return tmp_path
+
+
+def test_sizes_are_drawn_with_the_share_of_every_class(classes):
+    sizes = {"train": 50, "test": 20}
+    assignment, labels, leakage = run(classes, STRATIFIED | {"sizes": sizes})
+    assert leakage["n"] == {"train": 50, "valid": 50, "test": 20}
+    assert leakage["left_out"] == 80
+    assert leakage["groups"] == len(assignment) == 120
+    assert [label["n_train"] for label in labels["labels"]] == [30, 15, 5]
+    table = pd.read_parquet(classes / "examples.parquet").merge(assignment, on="id")
+    counts = table.groupby("subset")["labels"].apply(lambda rows: np.bincount(rows.str[0]).tolist())
+    assert counts["valid"] == [30, 15, 5]
+    assert counts["test"] == [12, 6, 2]
+    again, _, _ = run(classes, STRATIFIED | {"sizes": sizes})
+    pd.testing.assert_frame_equal(assignment, again)
+
+
+def test_leakage_is_measured_among_the_examples_that_were_drawn(classes):
+    table = pd.read_parquet(classes / "examples.parquet")
+    table["text"] = "the same words"
+    table.to_parquet(classes / "examples.parquet")
+    settings = STRATIFIED | {"leakage": SETTINGS["leakage"] | {"unit": "word"}, "sizes": {"train": 20, "test": 9}}
+    _, _, leakage = run(classes, settings)
+    assert leakage["subsets"]["test"]["identical"] == leakage["subsets"]["test"]["examples"] == 9
+
+
+def test_a_class_too_rare_to_be_judged_is_named(classes):
+    with pytest.raises(LexomeError, match=r"class 2: fewer than 15 training examples.*min_train_examples"):
+        run(classes, STRATIFIED | {"min_train_examples": 15})
+
+
+def test_an_example_of_two_classes_is_named(classes):
+    table = pd.read_parquet(classes / "examples.parquet")
+    labels = [[0, 1], *table["labels"][1:].map(list)]
+    table.assign(labels=labels).to_parquet(classes / "examples.parquet")
+    with pytest.raises(LexomeError, match="1 examples do not have exactly one class, first t000"):
+        run(classes, STRATIFIED)
+
+
+def test_a_stratified_split_needs_classes(study):
+    with pytest.raises(LexomeError, match="these are multi_label: use `random`"):
+        run(study, STRATIFIED)

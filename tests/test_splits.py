@@ -102,3 +102,70 @@ def test_labels_are_chosen_on_train_alone():
     assert counts.tolist() == [2, 1, 1]
     with pytest.raises(LexomeError, match="min_train_examples"):
         splits.choose_labels(labels, train, n_labels=4, minimum=3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 3)), min_size=60, max_size=300), st.integers(0, 5))
+def test_every_class_meets_its_shares_and_groups_stay_whole(rows, seed):
+    group = np.array([g for g, _ in rows])
+    # Every group has one class, whatever was drawn.
+    classes = np.array([c for _, c in rows])[np.unique(group, return_inverse=True)[1]]
+    classes = pd.Series(classes).groupby(group).transform("first").to_numpy()
+    assume(len(set(group)) >= 12)
+    try:
+        subset = splits.stratified_split(group.astype(str), classes, FRACTIONS, seed)
+    except LexomeError:
+        assume(False)
+    table = pd.DataFrame({"group": group, "class": classes, "subset": subset})
+    assert (table.groupby("group")["subset"].nunique() == 1).all()
+    for _, part in table.groupby("class"):
+        largest = part["group"].value_counts().max()
+        for name, share in FRACTIONS.items():
+            assert abs((part["subset"] == name).sum() - share * len(part)) <= largest + 1
+
+
+@given(st.permutations(list(range(40))))
+def test_order_of_examples_does_not_matter_to_a_stratified_split(order):
+    groups = np.array([f"g{i // 2}" for i in range(40)])
+    classes = np.array([i % 2 if i < 10 else i // 15 for i in range(40)])  # the first groups hold two classes
+    straight = splits.stratified_split(groups, classes, FRACTIONS, seed=1)
+    shuffled = splits.stratified_split(groups[order], classes[order], FRACTIONS, seed=1)
+    assert (shuffled == straight[order]).all()
+
+
+def test_one_class_makes_a_stratified_split_a_random_one():
+    groups = [f"g{i % 50}" for i in range(120)]
+    one = splits.stratified_split(groups, [7] * 120, FRACTIONS, seed=3)
+    assert (one == splits.random_split(groups, FRACTIONS, seed=3)).all()
+
+
+def test_a_random_split_may_miss_a_rare_class_where_a_stratified_one_does_not():
+    groups = [f"g{i}" for i in range(200)]
+    classes = np.array([0] * 190 + [1] * 10)
+    subset = splits.stratified_split(groups, classes, FRACTIONS, seed=0)
+    assert [(subset[classes == 1] == name).sum() for name in splits.SUBSETS] == [6, 2, 2]
+    random = [splits.random_split(groups, FRACTIONS, seed)[classes == 1] for seed in range(20)]
+    assert any((subset != "test").all() or (subset == "test").sum() > 3 for subset in random)
+
+
+@given(st.lists(st.integers(0, 4), min_size=30, max_size=200), st.integers(1, 12), st.integers(0, 5))
+def test_drawn_examples_keep_the_share_of_every_class(classes, size, seed):
+    classes = np.array(classes)
+    subset = np.array(["train", "test"])[np.arange(len(classes)) % 2]
+    kept = splits.draw_sizes(subset, classes, {"test": size}, seed)
+    assert kept[subset == "train"].all()
+    test = subset == "test"
+    assert kept[test].sum() == size
+    for one in range(5):
+        share = (classes[test] == one).mean() * size
+        assert abs((classes[test & kept] == one).sum() - share) < 1
+    assert (kept == splits.draw_sizes(subset, classes, {"test": size}, seed)).all()
+
+
+def test_the_draw_depends_on_its_seed_and_refuses_what_is_not_there():
+    subset, classes = np.array(["train"] * 100), np.arange(100) % 3
+    drawn = [splits.draw_sizes(subset, classes, {"train": 30}, seed) for seed in (0, 1)]
+    assert (drawn[0] != drawn[1]).any()
+    assert splits.draw_sizes(subset, classes, {}, 0).all()
+    assert splits.draw_sizes(subset, classes, {"train": 100}, 0).all()
+    with pytest.raises(LexomeError, match="asks for 101 train examples, the split has 100"):
+        splits.draw_sizes(subset, classes, {"train": 101}, 0)

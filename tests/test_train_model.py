@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lexome.costs import CORE_WATTS
 from lexome.embedding_store import build_index
-from lexome.models import KINDS
 from lexome.runs import read_predictions
-from lexome.runtime import write_json, write_parquet
+from lexome.runtime import read_json, write_json, write_parquet
 from train_model import train_model
 
 SIZES = {"train": 120, "valid": 40, "test": 60}
@@ -23,8 +23,10 @@ TRAINING = {
     "monitor": "valid_label_auprc",
 }
 HEAD = {"backbone": "tiny", "layers": [2], "hidden": [8], "dropout": 0.1, "training": TRAINING}
-SETTINGS = {kind: {"kind": kind} | (HEAD if kind == "head" else {}) for kind in KINDS}
-LEARNS = [kind for kind in KINDS if kind != "coin_flip"]
+# Kinds that read texts or tokens have tests of their own.
+FEATURES = ("coin_flip", "proportional", "frequency", "head")
+SETTINGS = {kind: {"kind": kind} | (HEAD if kind == "head" else {}) for kind in FEATURES}
+LEARNS = [kind for kind in FEATURES if kind != "coin_flip"]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +64,16 @@ def train(study, kind, folder, examples=None, seed=0):
         study / "split.parquet",
         study / "split.labels.json",
         study / "embeddings" if "backbone" in settings else None,
+        None,
+        None,
+        1000 if "backbone" in settings else 0,
         settings,
         seed,
         0,
         folder / "model",
         folder / "predictions.parquet",
         folder / "history.jsonl",
+        folder / "cost.json",
     )
     return folder / "predictions.parquet"
 
@@ -90,10 +96,10 @@ def relabelled(study, subset, path, change):
     return path
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FEATURES)
 def test_files_ids_and_shapes(study, kind, tmp_path):
     path = train(study, kind, tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["history.jsonl", "model", "predictions.parquet"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cost.json", "history.jsonl", "model", "predictions.parquet"]
     assert (tmp_path / "model" / "config.json").is_file()
     assert (tmp_path / "model" / "model.safetensors").exists() == ("backbone" in SETTINGS[kind])
     rows, scores = read_predictions(path)
@@ -113,8 +119,21 @@ def test_files_ids_and_shapes(study, kind, tmp_path):
         assert history == []
 
 
+@pytest.mark.parametrize("kind", FEATURES)
+def test_costs_are_told(study, kind, tmp_path):
+    train(study, kind, tmp_path)
+    cost = read_json(tmp_path / "cost.json")
+    assert list(cost) == ["seconds", "cpu_seconds", "parameters", "trained_parameters", "device", "energy_wh"]
+    # One layer of 4 features, 8 hidden units, 3 labels; the backbone of the embeddings counts, but was not trained.
+    own = {"coin_flip": 0, "proportional": 3, "frequency": 3, "head": 4 * 8 + 8 + 8 * 3 + 3}[kind]
+    assert (cost["parameters"], cost["trained_parameters"]) == (own + (1000 if kind == "head" else 0), own)
+    assert cost["device"] == "cpu"
+    assert 0 < cost["seconds"] < 600
+    assert cost["energy_wh"] == pytest.approx(cost["cpu_seconds"] * CORE_WATTS / 3600)
+
+
 @pytest.mark.parametrize("change", ["permuted", "all", "none"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FEATURES)
 def test_test_labels_change_no_byte_of_the_predictions(study, kind, change, tmp_path):
     examples = relabelled(study, "test", tmp_path / "examples.parquet", change)
     plain, other = train(study, kind, tmp_path / "plain"), train(study, kind, tmp_path / "other", examples)
@@ -130,7 +149,7 @@ def test_train_labels_do_change_them(study, kind, tmp_path):
     assert plain.read_bytes() != other.read_bytes()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if "backbone" in SETTINGS[kind]])
+@pytest.mark.parametrize("kind", [kind for kind in FEATURES if "backbone" in SETTINGS[kind]])
 def test_predictions_belong_to_their_ids(study, kind, tmp_path):
     """The labels follow from the embeddings, so what a model learnt ranks its valid and test examples well."""
     from sklearn.metrics import roc_auc_score
@@ -143,7 +162,7 @@ def test_predictions_belong_to_their_ids(study, kind, tmp_path):
         assert roc_auc_score(truth[chosen], scores[chosen], average="macro") > 0.75
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "frequency"])
+@pytest.mark.parametrize("kind", [kind for kind in FEATURES if kind != "frequency"])
 def test_seeds_differ(study, kind, tmp_path):
     one, two = (train(study, kind, tmp_path / str(seed), seed=seed) for seed in (0, 1))
     assert one.read_bytes() != two.read_bytes()

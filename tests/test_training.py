@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from lexome.errors import LexomeError
 from lexome.heads import Head
-from lexome.training import fit, predict
+from lexome.training import OBJECTIVES, fit, predict
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -30,14 +30,14 @@ def problem(n, seed):
 def train(settings=SETTINGS, seed=0, score=lambda targets, probabilities: {}):
     torch.manual_seed(seed)
     model = Head(3, 2)
-    return model, fit(model, problem(600, 1), problem(300, 2), settings, seed, CPU, score)
+    return model, fit(model, problem(600, 1), problem(300, 2), settings, seed, CPU, score, OBJECTIVES["multi_label"])
 
 
 def test_linear_head_reaches_logistic_regression():
     model, history = train()
     x, y = problem(600, 1)
     x_new, _ = problem(500, 3)
-    ours = predict(model, torch.from_numpy(x_new))
+    ours = predict(model, torch.from_numpy(x_new), OBJECTIVES["multi_label"])
     for label in range(2):
         theirs = LogisticRegression(C=1e6).fit(x, y[:, label]).predict_proba(x_new)[:, 1]
         assert np.corrcoef(ours[:, label], theirs)[0, 1] > 0.99
@@ -61,7 +61,9 @@ def test_keeps_the_weights_of_the_best_epoch_and_stops():
     model, history = train(SETTINGS | {"monitor": "valid_figure", "patience": 3}, score=score)
     assert [record["epoch"] for record in history] == [0, 1, 2, 3, 4, 5, 2]
     assert history[-1] == {"event": "best", "epoch": 2}
-    np.testing.assert_array_equal(predict(model, torch.from_numpy(problem(300, 2)[0])), seen[2])
+    np.testing.assert_array_equal(
+        predict(model, torch.from_numpy(problem(300, 2)[0]), OBJECTIVES["multi_label"]), seen[2]
+    )
 
 
 def test_divergence_and_an_undefined_monitor_are_refused():
@@ -75,3 +77,32 @@ def test_divergence_and_an_undefined_monitor_are_refused():
 def test_unknown_monitor_is_named():
     with pytest.raises(KeyError, match="valid_nothing"):
         train(SETTINGS | {"monitor": "valid_nothing"})
+
+
+def test_a_head_of_classes_reaches_multinomial_logistic_regression():
+    def classes(n, seed):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(n, 3)).astype(np.float32)
+        logits = x @ np.array([[2.0, -1.0, 0.0], [0.0, 1.0, -1.0], [0.5, 0.0, 1.0]]) + rng.gumbel(size=(n, 3))
+        return x, np.eye(3, dtype=np.uint8)[logits.argmax(axis=1)]
+
+    torch.manual_seed(0)
+    model, objective = Head(3, 3), OBJECTIVES["multi_class"]
+    (x, y), valid, (x_new, y_new) = classes(800, 1), classes(300, 2), classes(500, 3)
+    history = fit(model, (x, y), valid, SETTINGS, 0, CPU, lambda targets, probabilities: {}, objective)
+    ours = predict(model, torch.from_numpy(x_new), objective)
+    theirs = LogisticRegression(C=1e6).fit(x, y.argmax(axis=1)).predict_proba(x_new)
+    np.testing.assert_allclose(ours.sum(axis=1), 1, atol=1e-5)
+    assert np.abs(ours - theirs).mean() < 0.03
+    loss = -np.log(predict(model, torch.from_numpy(valid[0]), objective)[valid[1] == 1]).mean()
+    best = history[-1]["epoch"]
+    assert history[best]["valid_loss"] == pytest.approx(loss, rel=1e-4)
+    assert (ours.argmax(axis=1) == y_new.argmax(axis=1)).mean() > 0.55
+
+
+def test_the_loss_of_labels_is_their_binary_cross_entropy():
+    model, history = train()
+    x, y = problem(300, 2)
+    p = predict(model, torch.from_numpy(x), OBJECTIVES["multi_label"]).astype(float)
+    expected = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    assert history[history[-1]["epoch"]]["valid_loss"] == pytest.approx(expected, rel=1e-4)

@@ -5,7 +5,7 @@ labels a study has.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lexome.bootstrap import centred_replicates
+from lexome.bootstrap import centre_all, multi_class_replicates, multi_label_replicates
 from lexome.errors import LexomeError
-from lexome.metrics import multi_label_metrics, unit_metrics
+from lexome.metrics import multi_label_metrics, roc_auc, unit_metrics
+from lexome.multiclass import class_figures, multi_class_metrics
 from lexome.runtime import read_json
+
+# How far the probabilities of one example, stored as float32, may be from 1 in sum.
+ROW_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -183,21 +187,44 @@ def judge_multi_label(labels: Labels, judged: Judged, counts: np.ndarray) -> Fig
         Their resamples [B, n], from `resample_groups`.
     """
     nouns = (labels.example_noun, labels.label_noun)
-    replicates, shifts = centred_replicates(judged.truth, judged.scores, counts, *nouns)
+    means = multi_label_metrics(judged.truth, judged.scores, *nouns)
+    replicates = multi_label_replicates(judged.truth, judged.scores, counts, *nouns)
     of_label = unit_metrics(judged.truth, judged.scores, axis=0)
-    per_label = pd.DataFrame(
-        {
-            "id": labels.ids,
-            "name": labels.names,
-            "n_train": labels.n_train,
-            "n_positive": judged.truth.sum(axis=0),
-            **{name: of_label[name] for name in ("auprc", "auroc", "precision", "recall")},
-        }
-    )
-    return Figures(multi_label_metrics(judged.truth, judged.scores, *nouns), replicates, shifts, per_label)
+    per_label = _label_table(labels, judged, {key: of_label[key] for key in ("auprc", "auroc", "precision", "recall")})
+    return Figures(means, *centre_all(replicates, means), per_label)
 
 
-TASKS: dict[str, Callable[[Labels, Judged, np.ndarray], Figures]] = {"multi_label": judge_multi_label}
+def judge_multi_class(labels: Labels, judged: Judged, counts: np.ndarray) -> Figures:
+    """Figures of predictions where an example carries exactly one label; arguments as in `judge_multi_label`.
+
+    Raises
+    ------
+    LexomeError
+        If an example carries none or several of the judged labels, or its probabilities do not sum to 1.
+    """
+    wrong = np.flatnonzero(judged.truth.sum(axis=1) != 1)
+    if len(wrong):
+        raise LexomeError(f"example {judged.ids[wrong[0]]} does not have exactly one judged {labels.label_noun}")
+    wrong = np.flatnonzero(np.abs(judged.scores.sum(axis=1, dtype=np.float64) - 1) > ROW_TOLERANCE)
+    if len(wrong):
+        raise LexomeError(f"the probabilities of example {judged.ids[wrong[0]]} do not sum to 1; train the model again")
+    means = multi_class_metrics(judged.truth, judged.scores, labels.ids)
+    replicates = multi_class_replicates(judged.truth, judged.scores, counts, labels.ids)
+    areas = roc_auc(judged.truth, judged.scores, axis=0)
+    figures = class_figures(judged.truth, judged.scores)._asdict()
+    return Figures(means, *centre_all(replicates, means), _label_table(labels, judged, figures | {"auroc": areas}))
+
+
+TASKS: dict[str, Callable[[Labels, Judged, np.ndarray], Figures]] = {
+    "multi_label": judge_multi_label,
+    "multi_class": judge_multi_class,
+}
+
+
+def _label_table(labels: Labels, judged: Judged, figures: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """One row a label: what it is, how often it occurs, and its figures [L]."""
+    about = {"id": labels.ids, "name": labels.names, "n_train": labels.n_train}
+    return pd.DataFrame({**about, "n_positive": judged.truth.sum(axis=0), **figures})
 
 
 def _positions(wanted: pd.Series, present: pd.Series, path: str | Path) -> np.ndarray:

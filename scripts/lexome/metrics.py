@@ -93,15 +93,15 @@ class RankedScores:
         through = _running_sums(segment, self._first_segment, total)[self._hits]
         true_through = _running_sums(true, self._first_hit, positives[:-1])
 
-        precision = _ratio(true_through, through, fill=0.0)
-        mean_precision = _ratio(np.add.reduceat(true * precision, self._first_hit), positives)
+        precision = ratio(true_through, through, fill=0.0)
+        mean_precision = ratio(np.add.reduceat(true * precision, self._first_hit), positives)
 
         negatives = total - positives
         false_in_tie = segment[self._hits] - true
         false_below = negatives[self._row] - (through - true_through) + 0.5 * false_in_tie
         # Rounding may leave a trace of negative weight where there is none.
         negatives[negatives <= 1e-12 * positives] = 0.0
-        area = _ratio(np.add.reduceat(true * false_below, self._first_hit), positives * negatives)
+        area = ratio(np.add.reduceat(true * false_below, self._first_hit), positives * negatives)
         average_precision[self._defined] = mean_precision
         roc_auc[self._defined] = area
         return average_precision, roc_auc
@@ -185,9 +185,9 @@ def threshold_metrics(
         total = weights.sum(axis=-1, keepdims=weights.ndim == 2)
     right = total - chosen - true + 2 * both
     return ThresholdMetrics(
-        accuracy=_ratio(right, np.broadcast_to(total, right.shape)),
-        precision=_ratio(both, chosen),
-        recall=_ratio(both, true),
+        accuracy=ratio(right, np.broadcast_to(total, right.shape)),
+        precision=ratio(both, chosen),
+        recall=ratio(both, true),
     )
 
 
@@ -260,6 +260,6 @@ def _running_sums(values: np.ndarray, first: np.ndarray, totals: np.ndarray | fl
     return np.cumsum(values)
 
 
-def _ratio(above: np.ndarray, below: np.ndarray, fill: float = np.nan) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray, fill: float = np.nan) -> np.ndarray:
     """`above / below`, and `fill` where `below` is not positive."""
     return np.divide(above, below, out=np.full(np.shape(above), fill), where=below > 0)

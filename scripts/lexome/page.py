@@ -68,16 +68,17 @@ def _inline_svg(text: str, alt: str, prefix: str) -> Markup:
     return Markup(f'{opening} role="img" aria-label="{escape(alt)}">{rest}')
 
 
-def caption(text: str, study: str, split: str) -> str:
+def caption(text: str, study: str, split: str, task: str) -> str:
     """A caption in one paragraph: `text` itself, or, if it names a .rst file, that file filled in.
 
     The file is one that Snakemake's own report shows: plain sentences in which `snakemake.wildcards.study`
-    and `snakemake.wildcards.split` may stand.
+    and `snakemake.wildcards.split` may stand. `task` (of labels.json) may choose among them; Snakemake does not know
+    it, so that a file has to read well without.
     """
     if not text.endswith(".rst"):
         return text
     template = jinja2.Template(Path(text).read_text(encoding="utf-8"), undefined=jinja2.StrictUndefined)
-    return " ".join(template.render(snakemake={"wildcards": {"study": study, "split": split}}).split())
+    return " ".join(template.render(snakemake={"wildcards": {"study": study, "split": split}}, task=task).split())
 
 
 def theme_colours(lift: float = 0.3) -> list[tuple[str, str, str]]:

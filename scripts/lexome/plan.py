@@ -9,6 +9,7 @@ from lexome.settings import check, file_spec, load_yaml
 
 DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
+TEXT_RULES = ("go_aspect",)  # prepare rules whose examples are texts
 PREPARE_FILES = ("ontology", "annotations", "sequences", "taxonomy")
 
 
@@ -181,3 +182,9 @@ def runs(study: Mapping, seeds: list[int]) -> list[tuple[str, int]]:
 def studies_by_rule(studies: Mapping, rule: str) -> list[str]:
     """Names of the studies that `prepare_<rule>` makes examples for."""
     return [name for name, study in studies.items() if study["prepare"]["rule"] == rule]
+
+
+def text_studies(studies: Mapping, ontology: bool = False) -> list[str]:
+    """Names of the studies whose examples are texts; with `ontology`, of those whose texts come from an ontology."""
+    names = [name for name, study in studies.items() if study["prepare"]["rule"] in TEXT_RULES]
+    return [name for name in names if not ontology or studies[name]["prepare"].get("ontology")]

@@ -227,9 +227,32 @@ def ordered_metrics(table: pd.DataFrame, headline: Sequence[str]) -> list[str]:
 
 
 def ordered_subsets(table: pd.DataFrame) -> list[str]:
-    """Subsets of a table: test, test_distant, valid, then any others."""
+    """Subsets of a table that models are judged on: test, test_distant, valid, then any others."""
     present = set(table["subset"])
     return [name for name in SUBSETS if name in present] + sorted(present - set(SUBSETS))
+
+
+def model_costs(path: str | Path) -> dict[str, dict[str, float | None]]:
+    """Model -> `seconds`, `parameters` and `energy_wh` of its training in `costs.tsv`; None where unknown."""
+    table = pd.read_csv(path, sep="\t", index_col="model")[["seconds", "parameters", "energy_wh"]]
+    return {
+        model: {name: float(value) if np.isfinite(value) else None for name, value in row.items()}
+        for model, row in table.iterrows()
+    }
+
+
+def count_text(value: float) -> str:
+    """`3,215`, `85.2 k`, `22.7 M`, `1.5 G`."""
+    for start, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if value >= start:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:,.0f}"
+
+
+def energy_text(wh: float) -> str:
+    """Two significant digits: `31 mWh`, `4.2 Wh`, `1.2 kWh`."""
+    size, unit = next((pair for pair in ((1e3, "kWh"), (1, "Wh"), (1e-3, "mWh")) if wh >= pair[0]), (1e-3, "mWh"))
+    return f"{float(f'{wh / size:.2g}'):,g} {unit}"
 
 
 def leakage_note(leakage: Mapping, example_noun: str) -> str:

@@ -1,7 +1,7 @@
 """What a run reads and writes: examples with targets, features, predictions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lexome.errors import LexomeError
 from lexome.runtime import atomic, read_json
 
 Features = Callable[[Sequence[str]], np.ndarray]
@@ -26,22 +27,40 @@ class Part:
         uint8, shape (n, n_labels); None for test examples, whose labels no model may see.
     features
         float32, shape (n, n_features); None for models without features.
+    texts
+        Sequence or text of each example, length n.
     """
 
     ids: list[str]
     targets: np.ndarray | None
     features: np.ndarray | None
+    texts: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class RunData:
-    """The three subsets of a split, with the labels that are judged."""
+    """The three subsets of a split, with the labels that are judged.
+
+    Attributes
+    ----------
+    labels
+        The judged labels, in the order of the columns of targets and scores.
+    task
+        `multi_label` or `multi_class` (each row of the targets holds exactly one 1).
+    tokens
+        Folder of the study's tokens (a Hugging Face dataset with the columns of `tokens.tokenise`; it may hold more
+        examples than the split); None for kinds that do not read tokens.
+    backbone
+        Folder of the pretrained model; None for kinds that do not load one.
+    """
 
     train: Part
     valid: Part
     test: Part
     labels: list[dict]
     task: str
+    tokens: str | None = None
+    backbone: str | None = None
 
 
 def target_matrix(labels: pd.Series, chosen: Sequence[int], n_labels: int) -> np.ndarray:
@@ -72,7 +91,13 @@ def target_matrix(labels: pd.Series, chosen: Sequence[int], n_labels: int) -> np
 
 
 def load_run(
-    examples: str, study_labels: str, assignment: str, split_labels: str, features: Features | None
+    examples: str,
+    study_labels: str,
+    assignment: str,
+    split_labels: str,
+    features: Features | None,
+    tokens: str | None = None,
+    backbone: str | None = None,
 ) -> RunData:
     """Load a split for training. The labels of test examples are dropped before anything else happens.
 
@@ -82,21 +107,31 @@ def load_run(
         `examples.parquet`, `labels.json`, `<split>.parquet` and `<split>.labels.json`.
     features
         Gives the features of examples by id, or None.
+    tokens, backbone
+        Folders that are handed on to the model.
+
+    Raises
+    ------
+    LexomeError
+        If a train or valid example of a `multi_class` study does not have exactly one of the judged labels.
     """
     labels = read_json(split_labels)
     n_labels = len(read_json(study_labels)["labels"])
-    table = pd.read_parquet(assignment, columns=["id", "subset"]).merge(
-        pd.read_parquet(examples, columns=["id", "labels"]), on="id", validate="one_to_one"
-    )
+    table = pd.read_parquet(examples)
+    table = table.rename(columns={"sequence": "text"})[["id", "text", "labels"]]
+    table = pd.read_parquet(assignment, columns=["id", "subset"]).merge(table, on="id", validate="one_to_one")
     chosen = [label["index"] for label in labels["labels"]]
 
     def part(subset: str) -> Part:
         rows = table[table["subset"] == subset]
         ids = rows["id"].tolist()
         targets = None if subset == "test" else target_matrix(rows["labels"], chosen, n_labels)
-        return Part(ids, targets, None if features is None else features(ids))
+        if labels["task"] == "multi_class" and targets is not None and (targets.sum(axis=1) != 1).any():
+            wrong = ids[int(np.flatnonzero(targets.sum(axis=1) != 1)[0])]
+            raise LexomeError(f"{examples}: {subset} example {wrong} does not have exactly one of the judged classes")
+        return Part(ids, targets, None if features is None else features(ids), rows["text"].tolist())
 
-    return RunData(part("train"), part("valid"), part("test"), labels["labels"], labels["task"])
+    return RunData(*map(part, ("train", "valid", "test")), labels["labels"], labels["task"], tokens, backbone)
 
 
 def write_predictions(path: str | Path, parts: dict[str, tuple[Sequence[str], np.ndarray]]) -> None:

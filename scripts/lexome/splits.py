@@ -38,6 +38,34 @@ def random_split(groups: Sequence[str], fractions: Mapping[str, float], seed: in
     LexomeError
         If the fractions do not sum to 1, or a subset with a share stays empty.
     """
+    return stratified_split(groups, np.zeros(len(groups), dtype=int), fractions, seed)
+
+
+def stratified_split(
+    groups: Sequence[str], classes: Sequence[int], fractions: Mapping[str, float], seed: int
+) -> np.ndarray:
+    """Assign whole groups to subsets at random, so that every class comes as near to `fractions` as they allow.
+
+    Each class is parted as `random_split` parts all examples. A group with several classes counts as its commonest
+    one, the smallest at a tie.
+
+    Parameters
+    ----------
+    groups, fractions, seed
+        As in `random_split`.
+    classes
+        One class per example, integers from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Subset names, shape (n_examples,).
+
+    Raises
+    ------
+    LexomeError
+        As `random_split`.
+    """
     if set(fractions) != set(SUBSETS) or abs(sum(fractions.values()) - 1) > 1e-9:
         raise LexomeError(f"split fractions must name {', '.join(SUBSETS)} and sum to 1, found {dict(fractions)}")
     names, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
@@ -45,20 +73,74 @@ def random_split(groups: Sequence[str], fractions: Mapping[str, float], seed: in
     # Largest groups first, in shuffled order among equals: the small ones then even out what the large ones left.
     order = order[np.argsort(-sizes[order], kind="stable")]
     share = np.array([fractions[name] for name in SUBSETS])
-    wanted = share * sizes.sum()
-    filled = np.zeros(len(SUBSETS))
+    class_of_group = _commonest_class(inverse, np.asarray(classes, dtype=np.int64))
     subset = np.empty(len(names), dtype=int)
-    for group in order:
-        lacking = np.where(share > 0, (wanted - filled) / np.maximum(wanted, 1e-12), -np.inf)
-        subset[group] = int(np.argmax(lacking))
-        filled[subset[group]] += sizes[group]
-    for name, n, part in zip(SUBSETS, filled, share, strict=True):
-        if part > 0 and n == 0:
+    for one in np.unique(class_of_group):
+        members = order[class_of_group[order] == one]
+        wanted, filled = share * sizes[members].sum(), np.zeros(len(SUBSETS))
+        for group in members:
+            lacking = np.where(share > 0, (wanted - filled) / np.maximum(wanted, 1e-12), -np.inf)
+            subset[group] = int(np.argmax(lacking))
+            filled[subset[group]] += sizes[group]
+    for place, name in enumerate(SUBSETS):
+        if share[place] > 0 and not (subset == place).any():
             raise LexomeError(
                 f"the split leaves `{name}` empty: {len(names)} groups of examples are too few for {dict(fractions)}; "
                 "add data or give that subset a larger share"
             )
     return np.array(SUBSETS)[subset[inverse]]
+
+
+def _commonest_class(group: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The class of each group (0 .. n_groups - 1) by majority of its examples, the smallest at a tie; int64."""
+    pairs, counts = np.unique(np.stack([group, classes], axis=1), axis=0, return_counts=True)
+    ranked = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
+    _, first = np.unique(pairs[ranked, 0], return_index=True)
+    return pairs[ranked[first], 1]
+
+
+def draw_sizes(subset: np.ndarray, classes: Sequence[int], sizes: Mapping[str, int], seed: int) -> np.ndarray:
+    """Draw a number of examples from subsets at random, in each as many of every class as its share asks for.
+
+    Parameters
+    ----------
+    subset
+        Subset names, shape (n_examples,).
+    classes
+        One class per example; the same one everywhere draws without regard to classes.
+    sizes
+        Examples to keep of the subsets that it names; the others are kept whole.
+    seed
+        Of the draw. It depends on the order of the examples: sort them before.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool, shape (n_examples,): the examples kept.
+
+    Raises
+    ------
+    LexomeError
+        If a subset has fewer examples than are asked for.
+    """
+    classes = np.asarray(classes)
+    kept = ~np.isin(subset, list(sizes))
+    for name, size in sizes.items():
+        rows = np.flatnonzero(subset == name)
+        if size > len(rows):
+            raise LexomeError(
+                f"`sizes` asks for {size} {name} examples, the split has {len(rows)}; ask for fewer, or give {name} a "
+                "larger share in `fractions`"
+            )
+        rows = np.random.default_rng([seed, SUBSETS.index(name)]).permutation(rows)
+        present, member, counts = np.unique(classes[rows], return_inverse=True, return_counts=True)
+        exact = counts * size / max(len(rows), 1)
+        quota = np.floor(exact).astype(np.int64)
+        # Largest remainders get what rounding down left over.
+        quota[np.argsort(quota - exact, kind="stable")[: size - quota.sum()]] += 1
+        for one in range(len(present)):
+            kept[rows[member == one][: quota[one]]] = True
+    return kept
 
 
 def shingles(texts: Sequence[str], k: int, unit: str = "character") -> sparse.csr_matrix:

@@ -1,8 +1,10 @@
 """The training loop for networks on features, read in one sitting."""
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +16,37 @@ from lexome.errors import LexomeError
 Score = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
-def predict(model: nn.Module, features: torch.Tensor, batch_size: int = 4096) -> np.ndarray:
-    """Probabilities (sigmoid of the logits), float32, shape (n, n_labels); dropout is off."""
+class Objective(NamedTuple):
+    """What a task asks of a network.
+
+    Attributes
+    ----------
+    loss
+        Scalar of logits and 0/1 targets, both (n, n_labels) floats: the mean over examples.
+    activation
+        Logits to probabilities, same shape.
+    """
+
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    activation: Callable[[torch.Tensor], torch.Tensor]
+
+
+OBJECTIVES = {
+    "multi_label": Objective(functional.binary_cross_entropy_with_logits, torch.sigmoid),
+    "multi_class": Objective(functional.cross_entropy, functools.partial(torch.softmax, dim=-1)),
+}
+
+
+def predict_logits(model: nn.Module, features: torch.Tensor, batch_size: int = 4096) -> torch.Tensor:
+    """Logits, float32 on the CPU, shape (n, n_labels); dropout is off."""
     model.eval()
     with torch.inference_mode():
-        parts = [torch.sigmoid(model(batch)).float().cpu() for batch in features.split(batch_size)]
-    return torch.cat(parts).numpy()
+        return torch.cat([model(batch).float().cpu() for batch in features.split(batch_size)])
+
+
+def predict(model: nn.Module, features: torch.Tensor, objective: Objective, batch_size: int = 4096) -> np.ndarray:
+    """Probabilities, float32, shape (n, n_labels); dropout is off."""
+    return objective.activation(predict_logits(model, features, batch_size)).numpy()
 
 
 def fit(
@@ -30,9 +57,10 @@ def fit(
     seed: int,
     device: torch.device,
     score: Score,
+    objective: Objective,
     report: Callable[[dict], None] = lambda record: None,
 ) -> list[dict]:
-    """Train with Adam on binary cross-entropy, stop early on valid, leave the best epoch's weights in the model.
+    """Train with AdamW on the loss of the task, stop early on valid, leave the best epoch's weights in the model.
 
     Parameters
     ----------
@@ -49,6 +77,8 @@ def fit(
         Where to train.
     score
         Figures of (targets, probabilities) on valid, by name; recorded with the prefix `valid_`.
+    objective
+        Loss and activation of the task.
     report
         Called with each record as it is made.
 
@@ -62,7 +92,7 @@ def fit(
     order = torch.Generator().manual_seed(seed)
     model.to(device)
     x, y = torch.from_numpy(train[0]).to(device), torch.from_numpy(train[1]).to(device)
-    x_valid, y_valid = torch.from_numpy(valid[0]).to(device), torch.from_numpy(valid[1]).to(device)
+    x_valid, y_valid = torch.from_numpy(valid[0]).to(device), torch.from_numpy(valid[1]).double()
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=settings["learning_rate"], weight_decay=settings["weight_decay"]
     )
@@ -76,26 +106,23 @@ def fit(
             model.train()
             for rows in torch.randperm(len(x), generator=order).split(settings["batch_size"]):
                 rows = rows.to(device)
-                loss = functional.binary_cross_entropy_with_logits(model(x[rows]), y[rows].float())
+                loss = objective.loss(model(x[rows]), y[rows].float())
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
                 losses.append(loss.detach())
                 steps += 1
-        probabilities = predict(model, x_valid)
-        if not np.isfinite(probabilities).all():
+        logits = predict_logits(model, x_valid)
+        if not torch.isfinite(logits).all():
             raise LexomeError(
                 f"training diverged in epoch {epoch}: lower learning_rate (now {settings['learning_rate']:g})"
             )
-        with torch.inference_mode():
-            valid_loss = functional.binary_cross_entropy(
-                torch.from_numpy(probabilities).double().clamp(1e-7, 1 - 1e-7), y_valid.cpu().double()
-            )
+        probabilities = objective.activation(logits).numpy()
         record = {
             "epoch": epoch,
             "step": steps,
             "train_loss": torch.stack(losses).mean().item() if losses else None,
-            "valid_loss": valid_loss.item(),
+            "valid_loss": objective.loss(logits.double(), y_valid).item(),
         }
         record |= {f"valid_{name}": value for name, value in score(valid[1], probabilities).items()}
         history.append(record)

@@ -1,0 +1,235 @@
+"""Fine-tuning as a plain PyTorch loop, read in one sitting: batches, schedule, loop, checkpoints."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lexome.runtime import atomic, progress
+
+log = logging.getLogger(__name__)
+
+Score = Callable[[np.ndarray], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Tokenised examples of one subset.
+
+    Attributes
+    ----------
+    rows
+        Token ids of each example, n sequences of whole numbers.
+    targets
+        int64, shape (n,): the class of each example; or float32, shape (n, n_labels): 0 or 1; None where unknown.
+    """
+
+    rows: Sequence[np.ndarray]
+    targets: np.ndarray | None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, row: int) -> dict:
+        return {"input_ids": self.rows[row]} | ({} if self.targets is None else {"labels": self.targets[row]})
+
+
+def pad_batch(examples: Sequence[dict], pad: int) -> dict[str, torch.Tensor]:
+    """Examples to one batch, padded to its longest row.
+
+    Returns
+    -------
+    dict
+        `input_ids` and `attention_mask`, int64, shape (batch, tokens); `labels` where the examples have them.
+    """
+    longest = max(len(example["input_ids"]) for example in examples)
+    ids = torch.full((len(examples), longest), pad, dtype=torch.long)
+    attention = torch.zeros_like(ids)
+    for at, example in enumerate(examples):
+        row = torch.as_tensor(np.asarray(example["input_ids"]), dtype=torch.long)
+        ids[at, : len(row)] = row
+        attention[at, : len(row)] = 1
+    batch = {"input_ids": ids, "attention_mask": attention}
+    if "labels" in examples[0]:
+        batch["labels"] = torch.from_numpy(np.stack([example["labels"] for example in examples]))
+    return batch
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where it pays: on CUDA. CPUs without matrix units are slower with it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def predict(model: nn.Module, examples: Examples, pad: int, device: torch.device, batch_size: int = 32) -> np.ndarray:
+    """Logits, float32, shape (n, n_labels); dropout is off. Batches hold rows of like length, so padding is small."""
+    model.eval()
+    order = np.argsort([len(row) for row in examples.rows], kind="stable")
+    logits = np.empty((len(examples), model.config.num_labels), dtype=np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = pad_batch([{"input_ids": examples.rows[row]} for row in rows], pad)
+            logits[rows] = model(**{name: part.to(device) for name, part in batch.items()}).logits.float().cpu()
+    return logits
+
+
+def loss_of(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Mean cross-entropy of classes, shape (n,), or mean binary cross-entropy of labels, shape (n, n_labels)."""
+    loss = functional.cross_entropy if targets.ndim == 1 else functional.binary_cross_entropy_with_logits
+    return loss(torch.from_numpy(logits), torch.from_numpy(targets)).item()
+
+
+def linear_schedule(step: int, warmup: int, steps: int) -> float:
+    """Factor of the learning rate: from 0 to 1 over the warmup steps, then in a line to 0 after the last step."""
+    if step < warmup:
+        return step / warmup
+    return (steps - step) / max(1, steps - warmup)
+
+
+def warmup_steps(n_examples: int, settings: Mapping) -> tuple[int, int]:
+    """Steps of the warmup and of the whole training; settings as in `fit`."""
+    steps = math.ceil(n_examples / settings["batch_size"]) * settings["epochs"]
+    return math.ceil(settings["warmup_ratio"] * steps), steps
+
+
+def epoch_order(n_examples: int, seed: int, epoch: int) -> torch.Tensor:
+    """Order of the examples in an epoch (1, 2, ...); the same as that of the Hugging Face Trainer."""
+    return torch.randperm(n_examples, generator=torch.Generator().manual_seed(seed + epoch - 1))
+
+
+def improves(record: Mapping, best: Mapping | None, monitor: str) -> bool:
+    """Whether a record of the history is better than the best one: a loss is smaller, all else greater."""
+    sign = -1 if monitor.endswith("_loss") else 1
+    return best is None or sign * record[monitor] > sign * best[monitor]
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of the latest epoch, if there is one."""
+    return max(folder.glob("epoch*.pt"), key=lambda path: int(path.stem.removeprefix("epoch")), default=None)
+
+
+def save_checkpoint(folder: Path, epoch: int, state: Mapping) -> None:
+    """Write a checkpoint, whole or not at all, then remove the older ones."""
+    path = folder / f"epoch{epoch}.pt"
+    with atomic(path) as temporary:
+        torch.save(state, temporary)
+    for old in set(folder.glob("epoch*.pt")) - {path}:
+        old.unlink()
+
+
+def random_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """The state of torch's random numbers, on which dropout draws."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def restore_random_states(states: Mapping[str, torch.Tensor], device: torch.device) -> None:
+    """Put back what `random_states` gave; a GPU's state is left out on another device."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def fit(
+    model: nn.Module,
+    train: Examples,
+    valid: Examples,
+    settings: Mapping,
+    seed: int,
+    device: torch.device,
+    pad: int,
+    score: Score,
+    checkpoints: Path,
+) -> list[dict]:
+    """Fine-tune a classifier with AdamW, a linear schedule and gradients clipped to norm 1.
+
+    Parameters
+    ----------
+    model
+        A classifier of transformers, which computes its own loss from `labels`; changed in place. Parameters that
+        need no gradient stay as they are.
+    train, valid
+        Examples with targets.
+    settings
+        `learning_rate`, `weight_decay` (of matrices, not of biases and norms), `batch_size`, `epochs`,
+        `warmup_ratio` (share of all steps) and `monitor`: the figure of the history whose best epoch is kept, or
+        None for the last epoch.
+    seed
+        Of the order of examples and dropout.
+    pad
+        Token id that fills the rows of a batch.
+    score
+        Figures of the logits of valid, by name.
+    checkpoints
+        An existing folder. A checkpoint is written there after every epoch but the last; training goes on from the
+        newest, to the same end as without the interruption.
+
+    Returns
+    -------
+    list of dict
+        One record an epoch: `epoch`, `step`, `train_loss`, `valid_loss`, `valid_*`. The last record is
+        `{"event": "best", "epoch": n}`, the epoch whose weights the model has.
+    """
+    torch.manual_seed(seed)
+    model.to(device)
+    trained = [weights for weights in model.parameters() if weights.requires_grad]
+    groups = [
+        {"params": [weights for weights in trained if weights.ndim > 1], "weight_decay": settings["weight_decay"]},
+        {"params": [weights for weights in trained if weights.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=settings["learning_rate"], fused=True)
+    warmup, steps = warmup_steps(len(train), settings)
+    epochs, monitor = settings["epochs"], settings["monitor"]
+    history: list[dict] = []
+    best, best_weights, step = None, None, 0
+
+    newest = newest_checkpoint(checkpoints)
+    if newest:
+        state = torch.load(newest, map_location="cpu", weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        history, best, best_weights, step = state["history"], state["best"], state["best_weights"], state["step"]
+        restore_random_states(state["random"], device)
+        log.info("training goes on after epoch %d of %d", len(history), epochs)
+
+    for epoch in range(len(history) + 1, epochs + 1):
+        model.train()
+        total = torch.zeros((), device=device)
+        batches = epoch_order(len(train), seed, epoch).split(settings["batch_size"])
+        for rows in progress(batches, unit="batch", desc=f"epoch {epoch}/{epochs}"):
+            for group in optimiser.param_groups:
+                group["lr"] = settings["learning_rate"] * linear_schedule(step, warmup, steps)
+            batch = pad_batch([train[row] for row in rows.tolist()], pad)
+            with mixed_precision(device):
+                loss = model(**{name: part.to(device) for name, part in batch.items()}).loss
+            loss.backward()
+            nn.utils.clip_grad_norm_(trained, 1.0)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            total += loss.detach()
+            step += 1
+
+        logits = predict(model, valid, pad, device)
+        record = {"epoch": epoch, "step": step, "train_loss": total.item() / len(batches)}
+        record["valid_loss"] = loss_of(logits, valid.targets)
+        record |= {f"valid_{name}": float(value) for name, value in score(logits).items()}
+        history.append(record)
+        log.info("%s", record)
+
+        if monitor and improves(record, best, monitor):
+            best = record
+            best_weights = {name: part.detach().cpu().clone() for name, part in model.state_dict().items()}
+        if epoch < epochs:
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
+            state |= {"best": best, "best_weights": best_weights, "step": step, "random": random_states(device)}
+            save_checkpoint(checkpoints, epoch, state)
+
+    if best_weights:
+        model.load_state_dict(best_weights)
+    return [*history, {"event": "best", "epoch": best["epoch"] if best else epochs}]

@@ -1,0 +1,60 @@
+"""Texts as examples: made clean, counted in words, shortened, told apart.
+
+A word is a run of characters between blanks that holds a letter or a digit: `+`, `=` and lone dashes of chemical
+equations are none.
+"""
+
+import re
+from hashlib import blake2b
+
+WORD = re.compile(r"\S*[^\W_]\S*")
+# A definition as an OBO file writes it: in quotes, then its references in brackets.
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:\[.*\])?(?:\s*\{.*\})?')
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+BLANKS = {"n": " ", "W": " ", "t": " "}
+
+
+def clean(text: str) -> str:
+    """A definition as plain text in one line.
+
+    The quotes and references around a definition of an OBO file go, its backslashes are undone (`\\n`, `\\W` and
+    `\\t` are blanks, others stand for the character behind them; OBO flat file format 1.4), and every run of white
+    space becomes one blank. A text without quotes around it holds no escapes, so that its backslashes stay.
+    """
+    text = text.strip()
+    if match := QUOTED.fullmatch(text):
+        text = ESCAPED.sub(lambda escape: BLANKS.get(escape[1], escape[1]), match[1])
+    return " ".join(text.split())
+
+
+def normalise(text: str) -> str:
+    """What two texts have in common that differ in case or white space only."""
+    return " ".join(text.casefold().split())
+
+
+def text_group(text: str) -> str:
+    """A hash of the normalised text: equal for texts that must not be parted by a split."""
+    return blake2b(normalise(text).encode(), digest_size=8).hexdigest()
+
+
+def count_words(text: str) -> int:
+    """How many words a text has."""
+    return sum(1 for _ in WORD.finditer(text))
+
+
+def first_words(text: str, n: int) -> str:
+    """The text up to its n-th word; all of it where it has no more, "" for n = 0."""
+    end = 0
+    for number, match in enumerate(WORD.finditer(text), 1):
+        if number > n:
+            return text[:end].strip()
+        end = match.end()
+    return text.strip() if n > 0 else ""
+
+
+def without_first_words(text: str, n: int) -> str:
+    """The text after its n-th word, from its next word on; "" where it has no more words."""
+    for number, match in enumerate(WORD.finditer(text), 1):
+        if number > n:
+            return text[match.start() :]
+    return ""

@@ -1,0 +1,130 @@
+"""The audit finds planted repetitions and conflicts, and its ceiling is what an oracle reaches."""
+
+from collections import Counter, defaultdict
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from audit_labels import audit_labels as run
+from lexome.audit import COLUMNS, audit_labels
+from lexome.runtime import read_json, write_json
+
+NAMES = ["heart", "lung", "skin"]
+VOCABULARY = {"task": "multi_class", "labels": [{"id": name, "name": name} for name in NAMES]}
+EXAMPLES = st.lists(st.tuples(st.sampled_from("pqr"), st.integers(0, 2)), min_size=1, max_size=10)
+
+
+def audit(texts, labels, **changed):
+    return audit_labels([f"e{i}" for i in range(len(texts))], texts, labels, VOCABULARY | changed)
+
+
+def planted():
+    """Seven texts: two repeated without a conflict, one with three labels, four alone."""
+    texts = ["a b", "A  b", "same", "same", "chest pain", "Chest pain", "chest\npain", "chest pain", "x", "y", "z", "w"]
+    labels = [[0], [0], [1], [1], [0], [1], [2], [1], [0], [1], [2], [2]]
+    return texts, labels
+
+
+def test_planted_repetitions_and_conflicts_are_found():
+    found, conflicts = audit(*planted())
+    expected = {
+        "examples": 12,
+        "distinct_texts": 7,
+        "repeated_texts": 3,
+        "repeated_examples": 8,
+        "spare_examples": 5,
+        "identical_repetitions": 2,
+        "conflicting_texts": 1,
+        "conflicting_examples": 4,
+    }
+    assert {key: found[key] for key in expected} == expected
+    assert found["ceilings"]["accuracy"] == pytest.approx(10 / 12)
+    assert found["majority"] == pytest.approx(5 / 12)
+    assert list(conflicts.columns) == list(COLUMNS)
+    row = conflicts.iloc[0]
+    assert (len(conflicts), row["examples"], row["text"]) == (1, 4, "chest pain")
+    assert row["labels"] == "lung: 2; heart: 1; skin: 1"
+    assert row["ids"] == "e4; e5; e6; e7"
+
+
+def test_rows_say_the_same():
+    found, _ = audit(*planted())
+    rows = {row["what"]: row for row in found["rows"]}
+    assert rows["examples with conflicting labels"]["n"] == 4
+    assert rows["examples with conflicting labels"]["share"] == pytest.approx(4 / 12)
+    assert rows["examples with conflicting labels"]["note"] == "1 text"
+    assert rows["ceiling: accuracy"]["share"] == found["ceilings"]["accuracy"]
+    assert rows["ceiling: balanced accuracy"]["share"] == found["ceilings"]["balanced_accuracy"]
+
+
+@pytest.mark.filterwarnings("ignore:A single label was found")
+@settings(deadline=None, max_examples=40)
+@given(EXAMPLES)
+def test_ceilings_are_the_best_of_all_models(examples):
+    """Every way to give each text one label is tried; scikit-learn judges."""
+    texts, classes = zip(*examples, strict=True)
+    found, _ = audit(texts, [[c] for c in classes])
+    kinds = sorted(set(texts))
+    best = defaultdict(float)
+    for answers in product(sorted(set(classes)), repeat=len(kinds)):
+        predicted = [answers[kinds.index(text)] for text in texts]
+        best["accuracy"] = max(best["accuracy"], accuracy_score(classes, predicted))
+        best["balanced_accuracy"] = max(best["balanced_accuracy"], balanced_accuracy_score(classes, predicted))
+    assert found["ceilings"] == pytest.approx(dict(best))
+
+
+@settings(deadline=None, max_examples=40)
+@given(EXAMPLES)
+def test_counts_equal_a_naive_count(examples):
+    texts, classes = zip(*examples, strict=True)
+    found, conflicts = audit(texts, [[c] for c in classes])
+    said = defaultdict(Counter)
+    for text, label in examples:
+        said[text][label] += 1
+    odd = [text for text, counts in said.items() if len(counts) > 1]
+    assert found["distinct_texts"] == len(said)
+    assert found["repeated_examples"] == sum(sum(c.values()) for c in said.values() if sum(c.values()) > 1)
+    assert found["conflicting_examples"] == sum(sum(said[text].values()) for text in odd)
+    assert sorted(conflicts["text"]) == sorted(odd)
+    assert list(conflicts["examples"]) == sorted(conflicts["examples"], reverse=True)
+
+
+def test_without_conflicts_nothing_limits_a_model():
+    found, conflicts = audit(["a", "a", "b"], [[0], [0], [1]])
+    assert found["ceilings"] == {"accuracy": 1.0, "balanced_accuracy": 1.0}
+    assert conflicts.empty
+
+
+def test_sets_of_labels_conflict_as_wholes():
+    found, conflicts = audit(["a", "A", "b", "b"], [[0, 1], [1], [2, 0], [0, 2]], task="multi_label")
+    assert found["conflicting_texts"] == 1
+    assert found["ceilings"] == {"accuracy": 0.75}
+    assert conflicts["labels"].tolist() == ["heart + lung: 1; lung: 1"]
+    assert "ceiling: examples with all labels right" in {row["what"] for row in found["rows"]}
+
+
+def test_no_examples_have_no_ceiling():
+    found, conflicts = audit([], [])
+    assert found["ceilings"] == {}
+    assert found["majority"] is None
+    assert conflicts.empty
+
+
+@pytest.mark.parametrize("column", ["text", "sequence"])
+def test_script_writes_both_files(tmp_path, column):
+    texts, labels = planted()
+    table = pd.DataFrame({"id": [f"e{i}" for i in range(12)], column: texts, "labels": map(np.array, labels)})
+    table.to_parquet(tmp_path / "examples.parquet")
+    write_json(tmp_path / "labels.json", VOCABULARY)
+    paths = [str(tmp_path / name) for name in ("examples.parquet", "labels.json", "audit.json", "audit.tsv")]
+    run(*paths)
+    assert read_json(paths[2])["conflicting_examples"] == 4
+    assert {row["what"] for row in read_json(paths[2])["rows"]} >= {f"distinct {column}s"}
+    written = pd.read_csv(paths[3], sep="\t")
+    assert list(written.columns) == list(COLUMNS)
+    assert written["examples"].tolist() == [4]

@@ -171,6 +171,12 @@ def split_settings(wildcards):
 # Tokenise
 
 
+def split_files(wildcards):
+    """The assignments of all splits of a study."""
+    names = studies[wildcards.study]["splits"]
+    return [f"results/{wildcards.study}/splits/{split}.parquet" for split in names]
+
+
 def backbone_files(wildcards):
     """The folder of the backbone in the wildcards."""
     return backbone_folder(wildcards.backbone)
@@ -298,6 +304,11 @@ def trivial_model(wildcards):
     return studies[wildcards.study]["trivial"]
 
 
+def contrasts(wildcards):
+    """Further pairs of models to compare: model and reference."""
+    return studies[wildcards.study].get("contrasts", [])
+
+
 # Report
 
 
@@ -332,6 +343,32 @@ FIGURES = {
 }
 
 
+# Of a study whose examples are texts, before any split.
+TEXT_FIGURES = {
+    "balance": "How common the classes are",
+    "word_counts": "How many words the texts have",
+    "word_clouds": "The words of each class",
+    "connected_terms": "The most connected terms of the ontology",
+}
+
+
+def study_figures(study):
+    """Figures of a study as a whole, in the order of the report."""
+    names = []
+    if study in plan.text_studies(studies):
+        names += ["balance", "word_counts", "word_clouds"]
+    if study in plan.ontology_studies(studies):
+        names += ["connected_terms"]
+    return [
+        {
+            "path": f"results/{study}/figures/{name}.svg",
+            "title": TEXT_FIGURES[name],
+            "caption": report_source(f"{name}.rst"),
+        }
+        for name in names
+    ]
+
+
 def figure(name):
     """A figure of a (study, split), with its caption for Snakemake's own report."""
     return report(
@@ -352,8 +389,9 @@ def report_inputs(wildcards):
     files = {}
     for study, entry in studies.items():
         files[f"{study}_prepare"] = [
-            f"results/{study}/{name}.json" for name in ("prepare", "labels")
+            f"results/{study}/{name}.json" for name in ("prepare", "labels", "audit")
         ]
+        files[f"{study}_figures"] = [entry["path"] for entry in study_figures(study)]
         for split in entry["splits"]:
             folder = f"results/{study}/splits/{split}"
             files[f"{study}_{split}_split"] = [
@@ -406,6 +444,8 @@ def report_structure(wildcards):
             "summary": entry["summary"],
             "prepare": f"results/{study}/prepare.json",
             "labels": f"results/{study}/labels.json",
+            "audit": f"results/{study}/audit.json",
+            "figures": study_figures(study),
             "files": plan.own_files(entry),
             "datasets": [
                 {"name": name, **datasets[name]} for name in plan.used_datasets(entry)

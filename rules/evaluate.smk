@@ -68,6 +68,7 @@ rule compare_models:
         settings=evaluation_settings,
         published=published_rows,
         trivial=trivial_model,
+        contrasts=contrasts,
         code=code("compare_models"),
     message:
         "Compare all models of {wildcards.study} ({wildcards.split})"

@@ -89,3 +89,32 @@ rule prepare_go_aspect:
         "Prepare the definitions of {wildcards.study}"
     script:
         "../scripts/prepare_go_aspect.py"
+
+
+rule prepare_texts:
+    input:
+        file=prepare_file("file"),
+    output:
+        examples="results/{study}/examples.parquet",
+        labels="results/{study}/labels.json",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_texts/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_texts/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "texts")),
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="15m",
+    params:
+        settings=prepare_settings,
+        checksums=checksums("file"),
+        code=code("prepare_texts"),
+    message:
+        "Prepare the texts of {wildcards.study}"
+    script:
+        "../scripts/prepare_texts.py"

@@ -63,7 +63,7 @@ rule plot_ontology:
     benchmark:
         "results/benchmarks/plot_ontology/{study}.tsv"
     wildcard_constraints:
-        study=any_of(plan.text_studies(studies, ontology=True)),
+        study=any_of(plan.ontology_studies(studies)),
     conda:
         "../envs/report.yaml"
     threads: 1

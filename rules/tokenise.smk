@@ -1,13 +1,14 @@
 """Tokenise: examples to token ids of a backbone.
 
-Needs: results/<study>/examples.parquet, the backbone's tokenizer.
-Makes: results/<study>/tokens/<backbone>/, a Hugging Face dataset on disk.
+Needs: results/<study>/examples.parquet, splits/<split>.parquet of every split, the backbone's tokenizer.
+Makes: results/<study>/tokens/<backbone>/, a Hugging Face dataset on disk: the examples that any split uses.
 """
 
 
 rule tokenise_examples:
     input:
         examples="results/{study}/examples.parquet",
+        assignments=split_files,
         backbone=backbone_files,
     output:
         tokens=directory("results/{study}/tokens/{backbone}"),

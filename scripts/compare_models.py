@@ -1,5 +1,6 @@
 """Bring all runs of a study's split together: means over seeds, intervals, published figures, differences."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ def compare_models(
     costs: list[str | Path],
     published: list[dict],
     trivial: str,
+    contrasts: list[list[str]],
     settings: dict,
     comparison_out: str | Path,
     differences_out: str | Path,
@@ -37,6 +39,8 @@ def compare_models(
         The study's rows in `config/published.yaml`; those of other splits are left out.
     trivial
         The model that every other one is compared to.
+    contrasts
+        Further pairs to compare: model and reference.
     settings
         As in `evaluate_model`; `level` and `seed` are used.
     comparison_out
@@ -44,7 +48,8 @@ def compare_models(
         and training runs, and are empty below `FEWEST_GROUPS` groups of examples; n = units (proteins, terms)
         that define it, the fewest of those runs.
     differences_out
-        model - trivial under the same resamples; n = the fewer units of the two.
+        model - reference under the same resamples; n = the fewer units of the two. The trivial model is the reference
+        of all others; the contrasts follow.
     costs_out
         What a training took, as means over the `seeds` runs: `seconds`, `parameters`, `energy_wh` (an estimate). In a
         table of its own, because seconds differ from run to run and figures do not.
@@ -63,7 +68,8 @@ def compare_models(
         raise LexomeError(f"the trivial model {trivial!r} is none of {split}'s models: {', '.join(sorted(models))}")
 
     figures, combined = _over_seeds(runs, [np.load(path) for path in replicates], settings)
-    differences = _to_reference(figures, combined, _groups(runs), trivial, settings["level"])
+    pairs = [(model, trivial) for model in sorted(models - {trivial})] + [tuple(pair) for pair in contrasts]
+    differences = _differences(figures, combined, _groups(runs), dict.fromkeys(pairs), settings["level"])
     cited = [{**row, "study": study} for row in published if row["split"] == split]
     _write_table(comparison_out, figures + cited, COMPARISON)
     _write_table(differences_out, differences, DIFFERENCES)
@@ -103,25 +109,27 @@ def _groups(runs: list[dict]) -> dict[str, int]:
     return {subset: about["groups"] for subset, about in runs[0]["meta"]["subsets"].items()}
 
 
-def _to_reference(
-    figures: list[dict], combined: dict[tuple, np.ndarray], groups: dict[str, int], trivial: str, level: float
+def _differences(
+    figures: list[dict],
+    combined: dict[tuple, np.ndarray],
+    groups: dict[str, int],
+    pairs: Iterable[tuple[str, str]],
+    level: float,
 ) -> list[dict]:
-    """Rows of the differences: every model against the trivial one."""
-    reference = {(row["subset"], row["metric"]): row for row in figures if row["model"] == trivial}
+    """Rows of the differences: model - reference for every pair, in each subset and metric."""
+    found = {(row["subset"], row["metric"], row["model"]): row for row in figures}
     rows = []
-    for row in figures:
-        if row["model"] == trivial:
-            continue
-        subset, metric = row["subset"], row["metric"]
-        other = reference[subset, metric]
-        difference = {key: row[key] for key in ("study", "split", "subset", "model", "metric")}
-        difference |= {"reference": trivial, "n": min(row["n"], other["n"])}
-        if difference["n"]:
-            drawn = paired_difference(combined[subset, metric, row["model"]], combined[subset, metric, trivial])
-            difference["difference"] = row["value"] - other["value"]
-            if groups[subset] >= FEWEST_GROUPS:
-                difference["low"], difference["high"] = interval(drawn, level)
-        rows.append(difference)
+    for model, reference in pairs:
+        for subset, metric in dict.fromkeys((row["subset"], row["metric"]) for row in figures):
+            row, other = found[subset, metric, model], found[subset, metric, reference]
+            difference = {key: row[key] for key in ("study", "split", "subset", "model", "metric")}
+            difference |= {"reference": reference, "n": min(row["n"], other["n"])}
+            if difference["n"]:
+                drawn = paired_difference(combined[subset, metric, model], combined[subset, metric, reference])
+                difference["difference"] = row["value"] - other["value"]
+                if groups[subset] >= FEWEST_GROUPS:
+                    difference["low"], difference["high"] = interval(drawn, level)
+            rows.append(difference)
     return rows
 
 
@@ -187,6 +195,7 @@ if __name__ == "__main__":
             snakemake.input.costs,
             snakemake.params.published,
             snakemake.params.trivial,
+            snakemake.params.contrasts,
             snakemake.params.settings,
             snakemake.output.comparison,
             snakemake.output.differences,

@@ -39,7 +39,7 @@ def make_report(
     ----------
     studies
         By name: `title`, `summary`, `models` (names in the config's order), `trivial`, `headline` (metrics,
-        the first one judges), `labels` and `prepare` (paths), `datasets` and `backbones` (registry entries,
+        the first one judges), `labels`, `prepare` and `audit` (paths), `figures` of the whole study, `datasets` and `backbones` (registry entries,
         each with its `name`), and `splits`, by name: `comparison`, `differences`, `costs`, `leakage`,
         `assignment`, `split_labels` (paths) and `figures`, each with `path`, `title` and `caption` (see
         `page.caption`). If wanted, `files`: paths of the user's own input files, which are named with their sha256.
@@ -81,11 +81,13 @@ def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
         "n_labels": len(labels["labels"]),
         "colours": {name: page.css_colour(colour) for name, colour in colours.items()},
         "counts": read_json(study["prepare"])["counts"],
+        "audit": read_json(study["audit"])["rows"],
         "files": [page.describe_file(path) for path in study.get("files", [])],
         "datasets": [reporting.describe_source(entry) for entry in study["datasets"]],
         "backbones": [reporting.describe_source(entry) for entry in study["backbones"]],
         **{key: study[key] for key in ("title", "summary", "trivial", "headline")},
     }
+    described["figures"] = [describe_figure(figure, next(counter), described) for figure in study["figures"]]
     described["splits"] = [describe_split(split, files, described, counter) for split, files in study["splits"].items()]
     return described
 
@@ -93,6 +95,8 @@ def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
 def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[int]) -> dict:
     """Everything that the template says of one split of a study."""
     comparison, differences = (reporting.read_table(files[key]) for key in ("comparison", "differences"))
+    contrasts = differences[differences["reference"] != study["trivial"]]
+    differences = differences[differences["reference"] == study["trivial"]]
     leakage = read_json(files["leakage"])
     headline, trivial = study["headline"], study["trivial"]
     judge, best = headline[0], reporting.best_model(comparison, headline[0], trivial)
@@ -117,6 +121,7 @@ def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[
         "headline_columns": shown,
         "headline_rows": reporting.pivot(comparison, shown, trivial),
         "difference_rows": reporting.pivot(differences, shown, trivial),
+        "contrast_rows": reporting.contrast_rows(contrasts, shown),
         "metrics": metrics,
         "costs": reporting.model_costs(files["costs"]),
         "all_rows": tables(comparison, metrics, subsets, trivial),
@@ -139,8 +144,8 @@ def sources(studies: list[dict]) -> list[dict]:
     return [entry for _, entry in sorted({entry["name"]: entry for entry in entries}.items())]
 
 
-def describe_figure(figure: Mapping, number: int, study: Mapping, split: str) -> dict:
-    """A figure with its picture as HTML and its caption filled in."""
+def describe_figure(figure: Mapping, number: int, study: Mapping, split: str = "") -> dict:
+    """A figure with its picture as HTML and its caption filled in; without a split, one of the whole study."""
     caption = page.caption(figure["caption"], study["name"], split, study["task"])
     picture = page.embed_figure(figure["path"], figure["title"], f"figure{number}")
     return {"number": number, "title": figure["title"], "caption": caption, "picture": picture}

@@ -11,20 +11,25 @@ from lexome.runtime import job, read_json, write_json, write_parquet
 
 
 def random(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
-    """Whole groups at random."""
-    return splits.random_split(examples["group"], settings["fractions"], settings["seed"])
+    """Whole groups (or single examples) at random."""
+    return splits.random_split(units(examples, settings), settings["fractions"], settings["seed"])
 
 
 def stratified(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
-    """Whole groups at random, in every subset as many of each class as its share asks for."""
+    """Whole groups (or single examples) at random, in every subset as many of each class as its share asks for."""
     if labels["task"] != "multi_class":
         raise LexomeError(f"a stratified split needs one class an example, these are {labels['task']}: use `random`")
     return splits.stratified_split(
-        examples["group"], classes_of(examples, labels), settings["fractions"], settings["seed"]
+        units(examples, settings), classes_of(examples, labels), settings["fractions"], settings["seed"]
     )
 
 
 METHODS = {"random": random, "stratified": stratified}
+
+
+def units(examples: pd.DataFrame, settings: dict) -> pd.Series:
+    """What stays together: groups, or (`grouped: false`) single examples, whatever leaks then."""
+    return examples["group" if settings.get("grouped", True) else "id"]
 
 
 def classes_of(examples: pd.DataFrame, labels: dict) -> np.ndarray:
@@ -51,7 +56,7 @@ def split_examples(
     ----------
     settings
         `method`, `fractions`, `seed`, `min_train_examples`, `leakage` and, if wanted, `sizes` of the split in the
-        config. Examples that `sizes` leaves out are in none of the files.
+        config. Examples that `sizes` leaves out are in none of the files. `grouped: false` parts equal examples too.
 
     Raises
     ------

@@ -7,9 +7,16 @@ from lexome.runtime import atomic, job
 from lexome.tokens import load_tokenizer, tokenise
 
 
-def tokenise_examples(examples_path: str, backbone: str, max_tokens: int, tokens_path: str) -> None:
-    """Write a Hugging Face dataset of `id`, `input_ids`, `length`, `truncated`, in the order of the examples."""
+def tokenise_examples(
+    examples_path: str, assignments: list[str], backbone: str, max_tokens: int, tokens_path: str
+) -> None:
+    """Write a Hugging Face dataset of `id`, `input_ids`, `length`, `truncated`, in the order of the examples.
+
+    Examples that no split uses (`sizes` leaves them out) are left out, and so cost no embedding.
+    """
     examples = pd.read_parquet(examples_path)
+    used = {i for path in assignments for i in pd.read_parquet(path, columns=["id"])["id"]}
+    examples = examples[examples["id"].isin(used)]
     text = examples["sequence" if "sequence" in examples else "text"]
     tokens = tokenise(examples["id"], text, load_tokenizer(backbone), max_tokens)
     with atomic(tokens_path) as folder:
@@ -22,6 +29,7 @@ if __name__ == "__main__":
         datasets.disable_caching()
         tokenise_examples(
             snakemake.input.examples,
+            snakemake.input.assignments,
             snakemake.input.backbone,
             snakemake.params.max_tokens,
             snakemake.output.tokens,

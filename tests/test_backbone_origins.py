@@ -42,6 +42,7 @@ def config(tmp_path, monkeypatch):
         make_folder(tmp_path / ORIGINS[name]["path"])
     (tmp_path / "resources" / "demo").symlink_to(ROOT / "resources" / "demo")
     config = load_yaml(ROOT / "config" / "config.yaml")
+    config["studies"] = {"protein_function": config["studies"]["protein_function"]}
     (study,) = config["studies"].values()
     head = study["models"]["mlp"] | {"layers": [1]}
     study["models"] = {"naive": study["models"]["naive"]}

@@ -42,9 +42,11 @@ class Runs:
         self.costs.append(path.with_suffix(".cost.json"))
         self.costs[-1].write_text(json.dumps(cost))
 
-    def compare(self, published=(), trivial="naive"):
+    def compare(self, published=(), trivial="naive", contrasts=()):
         out = [self.folder / f"{name}.tsv" for name in ("comparison", "differences", "costs")]
-        compare_models(self.metrics, self.replicates, self.costs, list(published), trivial, SETTINGS, *out)
+        compare_models(
+            self.metrics, self.replicates, self.costs, list(published), trivial, list(contrasts), SETTINGS, *out
+        )
         return [pd.read_csv(path, sep="\t") for path in out[:2]]
 
 
@@ -154,6 +156,18 @@ def test_numbers_have_six_significant_digits_and_counts_none_after_the_point(run
     assert lines[1].split("\t")[8:] == ["50", "1", "measured"]
     assert lines[2].split("\t")[5:] == ["0.2", "", "", "", "", "A"]
     assert (runs.folder / "differences.tsv").read_text().count("\n") == 1  # the header: nothing to compare
+
+
+def test_contrasts_are_paired_differences_of_the_models_that_are_named(runs):
+    three_models(runs)
+    _, differences = runs.compare(contrasts=[["coin", "mlp"], ["coin", "naive"]])
+    pairs = set(zip(differences["model"], differences["reference"], strict=True))
+    assert pairs == {("mlp", "naive"), ("coin", "naive"), ("coin", "mlp")}  # none of them twice
+    row = differences[(differences["reference"] == "mlp") & (differences["metric"] == "term_auprc")].set_index("subset")
+    assert row.loc["test", "difference"] == pytest.approx(0.05 - 0.33)
+    # Both share the noise of the resamples, which cancels; that of three seeds is left.
+    assert row.loc["test", "low"] < -0.28 < row.loc["test", "high"]
+    assert row.loc["test", "high"] - row.loc["test", "low"] < 0.1
 
 
 def test_costs_have_a_table_of_their_own(runs):

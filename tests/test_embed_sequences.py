@@ -23,7 +23,7 @@ WIDTH = 16
 def tokens(tiny_backbone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     pd.DataFrame({"id": IDS, "sequence": SEQUENCES}).to_parquet(folder / "examples.parquet")
-    tokenise_examples(folder / "examples.parquet", tiny_backbone, 64, folder / "tokens")
+    tokenise_examples(folder / "examples.parquet", [folder / "examples.parquet"], tiny_backbone, 64, folder / "tokens")
     return folder / "tokens"
 
 

@@ -15,6 +15,7 @@ import plot_comparison
 import plot_examples
 import plot_predictions
 import plot_training
+from lexome import look
 from lexome.errors import LexomeError
 
 REPOSITORY = Path(make_report.__file__).parents[1]
@@ -114,6 +115,9 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
                 rows.append((*row, 1, "measured"))
                 if model != "naive":
                     differences.append((*row[:4], "naive", metric, value - 0.2, value - 0.21, value - 0.19, 12))
+        if model == "mlp":
+            contrast = ("s", "random", "test", "mlp", "coin_flip", "term_auprc", 0.05, 0.04, 0.06, 12)
+            differences.append(contrast)
         if model != "coin_flip":
             costs.append(("s", "random", model, 65.4, 22713216, 0.1817, 1))
     source = f"Somebody {HOSTILE}, https://example.org/paper"
@@ -131,6 +135,10 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
     (folder / "leakage.json").write_text(json.dumps(leakage))
     counts = [{"step": "sequences read", "n": 1234, "unit": "proteins", "note": HOSTILE}]
     (folder / "prepare.json").write_text(json.dumps({"counts": counts}))
+    rows = [{"what": "distinct texts", "n": 54, "share": 0.9, "note": HOSTILE}]
+    rows.append({"what": "ceiling: accuracy", "n": None, "share": 0.955, "note": ""})
+    (folder / "audit.json").write_text(json.dumps({"rows": rows}))
+    look.save(look.message("balance"), folder / "balance.svg")
     (folder / "own.fasta").write_text(">a\nMK\n")
     figures = [
         {
@@ -147,6 +155,8 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
         "trivial": "naive",
         "headline": ["term_auprc", "protein_auprc"],
         "labels": str(folder / "labels.json"),
+        "audit": str(folder / "audit.json"),
+        "figures": [{"path": str(folder / "balance.svg"), "title": "Balance", "caption": "Of all."}],
         "prepare": str(folder / "prepare.json"),
         "files": [str(folder / "own.fasta")],
         "datasets": [
@@ -249,10 +259,14 @@ def test_the_page_has_every_section_figure_and_fact(report):
         "reproducibility",
     ):
         assert name in page.ids
-    for number, name in enumerate(FIGURES, start=1):
-        assert f"Figure {number}. Title of {name}." in text
+    titles = ["Balance", *(f"Title of {name}" for name in FIGURES)]  # those of the whole study go first
+    for number, title in enumerate(titles, start=1):
+        assert f"Figure {number}. {title}." in text
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
-    assert [picture["aria-label"] for picture in pictures] == [f"Title of {name}" for name in FIGURES]
+    assert [picture["aria-label"] for picture in pictures] == titles
+    assert "ceiling: accuracy 95.5%" in text
+    assert "mlp against coin_flip" in text  # a contrast
+    assert text.count("+0.050 +0.040 to +0.060") == 1  # which is in no other table
     assert "mlp beats naive by 0.100 [0.090–0.110] in term auPRC on test" in text
     assert "3 of 12 test proteins (25.0%) have a near-duplicate" in text
     assert "7 of 8 terms are judged" in text

@@ -57,6 +57,10 @@ def test_metrics_equal_scikit_learn(drawn):
         assert found["macro_auroc"][1] == len(areas)
         np.testing.assert_allclose(found["macro_auroc"][0], np.mean(areas) if areas else np.nan, **EXACT)
         assert found["ece"] == (pytest.approx(naive_ece(truth, scores), abs=1e-9), len(true))
+        weighted = sk.precision_recall_fscore_support(true, predicted, average="weighted", zero_division=0)[:3]
+        for name, value in zip(("precision", "recall", "f1"), weighted, strict=True):
+            assert found[f"weighted_{name}"] == (pytest.approx(value, abs=1e-9), len(true))
+        assert found["weighted_recall"][0] == pytest.approx(found["accuracy"][0])
         precision, recall, f1, _ = sk.precision_recall_fscore_support(
             true, predicted, labels=range(len(ids)), zero_division=np.nan
         )
@@ -80,6 +84,7 @@ def test_macro_auroc_is_scikit_learns_one_against_the_rest():
 def test_names_are_those_of_the_contract():
     truth, scores = problem(0, 30, 3)
     overall = ["accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "ece"]
+    overall += ["weighted_precision", "weighted_recall", "weighted_f1"]
     assert list(multi_class_metrics(truth, scores, ["a"])) == [*overall, "a_precision", "a_recall"]
 
 

@@ -117,9 +117,9 @@ def test_files_to_download(config):
 
 
 def test_text_studies(config):
-    assert plan.text_studies(config["studies"]) == ["go_aspect", "go_aspect_hard"]
-    del config["studies"]["go_aspect"]["prepare"]["ontology"]
-    assert plan.text_studies(config["studies"], ontology=True) == ["go_aspect_hard"]
+    studies = {name: config["studies"][name] for name in ("protein_function", "go_aspect", "go_aspect_hard", "go_slim")}
+    assert plan.text_studies(studies) == ["go_aspect", "go_aspect_hard"]
+    assert plan.ontology_studies(studies) == ["go_aspect"]
 
 
 def test_opening_words_are_a_number(config):

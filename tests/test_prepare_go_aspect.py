@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import networkx as nx
 import obonet
 import pandas as pd
 import pyarrow as pa
@@ -28,9 +29,9 @@ def ontology(tmp_path_factory) -> str:
 def prepare(ontology, tmp_path):
     """Run it; gives examples, labels and counts (n by step)."""
 
-    def run(opening_words=0, terms=ontology):
+    def run(opening_words=0, terms=ontology, slim=None):
         outputs = [str(tmp_path / name) for name in ("examples.parquet", "labels.json", "prepare.json")]
-        prepare_go_aspect(str(terms), opening_words, *outputs)
+        prepare_go_aspect(str(terms), opening_words, slim, *outputs)
         labels, report = (json.loads(Path(path).read_text()) for path in outputs[1:])
         return pd.read_parquet(outputs[0]), labels, {row["step"]: row["n"] for row in report["counts"]}
 
@@ -128,3 +129,30 @@ def test_what_leaves_nothing_says_so(prepare, ontology):
     with pytest.raises(LexomeError, match="after the step 'definitions'"):
         prepare(terms=terms)
     assert not (prepare.folder / "examples.parquet").exists()
+
+
+def test_classes_of_a_slim_are_those_that_a_term_descends_from(prepare, ontology):
+    slim = {"GO:0003676", "GO:0003677", "GO:0008150"}  # nucleic acid binding, DNA binding below it, and a root
+
+    def edit(terms):
+        terms["subsets"] = [["made_up"] if term in slim else [] for term in terms["id"]]
+
+    examples, labels, counts = prepare(terms=change(ontology, prepare.folder, edit), slim="made_up")
+    assert labels["task"] == "multi_label"
+    assert [label["id"] for label in labels["labels"]] == ["GO:0003676", "GO:0003677"]
+    graph = obonet.read_obo(str(GO))
+    edges = [edge for edge in graph.edges(keys=True) if edge[2] in ("is_a", "part_of")]
+    over = nx.DiGraph((child, parent) for child, parent, _ in edges)
+    found = {row.id: {labels["labels"][i]["id"] for i in row.labels} for row in examples.itertuples()}
+    wanted = {term: ({term} | nx.descendants(over, term)) & (slim - {"GO:0008150"}) for term in over}
+    assert found == {term: classes for term, classes in wanted.items() if classes}
+    assert {frozenset(classes) for classes in found.values()} == {
+        frozenset({"GO:0003676"}),
+        frozenset(slim - {"GO:0008150"}),
+    }
+    assert counts["without a class dropped"] == counts["definitions"] - len(examples)
+
+
+def test_a_slim_that_is_not_there(prepare):
+    with pytest.raises(LexomeError, match="no term but a root is in 'goslim_none'"):
+        prepare(slim="goslim_none")

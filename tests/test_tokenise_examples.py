@@ -28,7 +28,7 @@ def examples(tmp_path):
 
 
 def test_dataset_on_disk_in_the_order_of_the_examples(tiny_backbone, examples, tmp_path):
-    tokenise_examples(examples, tiny_backbone, 64, tmp_path / "tokens" / "tiny")
+    tokenise_examples(examples, [examples], tiny_backbone, 64, tmp_path / "tokens" / "tiny")
     tokens = datasets.load_from_disk(tmp_path / "tokens" / "tiny")
     assert set(tokens.column_names) == {"id", "input_ids", "length", "truncated"}
     assert tokens["id"][:] == list(SEQUENCES)
@@ -40,7 +40,7 @@ def test_dataset_on_disk_in_the_order_of_the_examples(tiny_backbone, examples, t
 
 
 def test_long_examples_are_cut_to_the_backbones_length(tiny_backbone, examples, tmp_path):
-    tokenise_examples(examples, tiny_backbone, 5, tmp_path / "tokens")
+    tokenise_examples(examples, [examples], tiny_backbone, 5, tmp_path / "tokens")
     tokens = datasets.load_from_disk(tmp_path / "tokens")
     assert tokens["truncated"][:] == [False, False, True, False]
     assert tokens["input_ids"][:][2] == expected("ACD")
@@ -48,18 +48,24 @@ def test_long_examples_are_cut_to_the_backbones_length(tiny_backbone, examples, 
 
 def test_text_is_read_where_there_is_no_sequence(tiny_backbone, tmp_path):
     examples = write(tmp_path / "e.parquet", {"id": ["a", "b"], "text": ["MK", "V"]})
-    tokenise_examples(examples, tiny_backbone, 64, tmp_path / "tokens")
+    tokenise_examples(examples, [examples], tiny_backbone, 64, tmp_path / "tokens")
     assert datasets.load_from_disk(tmp_path / "tokens")["input_ids"][:] == [expected("MK"), expected("V")]
 
 
 def test_sequence_goes_before_text(tiny_backbone, tmp_path):
     examples = write(tmp_path / "e.parquet", {"id": ["a"], "text": ["MK"], "sequence": ["V"]})
-    tokenise_examples(examples, tiny_backbone, 64, tmp_path / "tokens")
+    tokenise_examples(examples, [examples], tiny_backbone, 64, tmp_path / "tokens")
     assert datasets.load_from_disk(tmp_path / "tokens")["input_ids"][:] == [expected("V")]
+
+
+def test_only_examples_that_a_split_uses(tiny_backbone, examples, tmp_path):
+    splits = [write(tmp_path / f"{n}.parquet", {"id": ids}) for n, ids in enumerate((["b", "z"], ["z"]))]
+    tokenise_examples(examples, splits, tiny_backbone, 64, tmp_path / "tokens")
+    assert datasets.load_from_disk(tmp_path / "tokens")["id"][:] == ["z", "b"]
 
 
 def test_failure_leaves_nothing(examples, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(LexomeError, match="no tokenizer could be loaded"):
-        tokenise_examples(examples, tmp_path / "empty", 64, tmp_path / "tokens")
+        tokenise_examples(examples, [examples], tmp_path / "empty", 64, tmp_path / "tokens")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "examples.parquet"]

@@ -123,6 +123,7 @@ def multi_class_replicates(
             "macro_auroc": _row_means(areas),
             # The share of a bin times its gap: the size of the bin cancels.
             "ece": ratio(np.abs(right - confidence).sum(axis=1), total),
+            **figures.weighted(true),
         }
         for place, name in enumerate(ids):
             part |= {f"{name}_precision": figures.precision[:, place], f"{name}_recall": figures.recall[:, place]}

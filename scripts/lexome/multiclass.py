@@ -26,6 +26,21 @@ class ClassFigures(NamedTuple):
     recall: np.ndarray  # NaN where the class has no example
     f1: np.ndarray  # NaN where both
 
+    def weighted(self, true: np.ndarray) -> dict[str, np.ndarray]:
+        """Means over classes weighted by their examples, `weighted_precision` and so on; scalars or [B].
+
+        As published tables have it (scikit-learn, `average="weighted"`), a class that is never predicted has
+        precision 0 here. Weighted recall is the accuracy by another name.
+
+        Parameters
+        ----------
+        true
+            Examples of each class, [L] or [B, L].
+        """
+        share = ratio(true, true.sum(axis=-1, keepdims=True))
+        means = {name: (share * np.nan_to_num(values)).sum(axis=-1) for name, values in self._asdict().items()}
+        return {f"weighted_{name}": mean for name, mean in means.items()}
+
 
 class Calibration(NamedTuple):
     """What a reliability diagram shows; arrays [BINS], NaN where a bin is empty."""
@@ -86,7 +101,8 @@ def multi_class_metrics(truth: np.ndarray, scores: np.ndarray, ids: Sequence[str
     Returns
     -------
     Metric -> (value, n): `accuracy` and `ece` of n examples; `balanced_accuracy` (mean recall), `macro_f1` and
-    `macro_auroc` (one class against the rest) as means over the n classes that define them; `<id>_precision` of the n
+    `macro_auroc` (one class against the rest) as means over the n classes that define them; `weighted_precision`,
+    `weighted_recall` and `weighted_f1` of n examples (see `ClassFigures.weighted`); `<id>_precision` of the n
     examples predicted as the class and `<id>_recall` of its n examples. NaN where n is 0.
     """
     truth, scores = check_classes(truth, scores)
@@ -100,6 +116,7 @@ def multi_class_metrics(truth: np.ndarray, scores: np.ndarray, ids: Sequence[str
         "macro_auroc": mean_defined(roc_auc(truth, scores, axis=0)),
         "ece": (float(np.nansum(sums.n * np.abs(sums.accuracy - sums.confidence)) / n) if n else float("nan"), n),
     }
+    out |= {name: (float(value), n) for name, value in figures.weighted(truth.sum(axis=0)).items()}
     chosen = np.bincount(predicted_class(scores), minlength=truth.shape[1]) if n else np.zeros(truth.shape[1], int)
     for place, name in enumerate(ids):
         out[f"{name}_precision"] = (float(figures.precision[place]), int(chosen[place]))

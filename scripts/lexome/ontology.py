@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         "obsolete": pa.bool_(),
         "replaced_by": pa.list_(pa.string()),
         "alt_ids": pa.list_(pa.string()),
+        "subsets": pa.list_(pa.string()),
         "parents": pa.list_(pa.struct({"id": pa.string(), "relation": pa.string()})),
     }
 )
@@ -50,8 +51,9 @@ def read_obo(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `id, name, namespace, definition` (str), `obsolete` (bool), `replaced_by`, `alt_ids` (lists of str),
-        `parents` (list of `{"id", "relation"}`, all relations, sorted; empty for obsolete terms).
+        `id, name, namespace, definition` (str), `obsolete` (bool), `replaced_by`, `alt_ids`, `subsets` (lists
+        of str; a subset is named like `goslim_generic`), `parents` (list of `{"id", "relation"}`, all relations,
+        sorted; empty for obsolete terms).
 
     Raises
     ------
@@ -82,6 +84,7 @@ def read_obo(path: str | Path) -> pd.DataFrame:
                 "obsolete": obsolete,
                 "replaced_by": fields.get("replaced_by", []),
                 "alt_ids": fields.get("alt_id", []),
+                "subsets": fields.get("subset", []),
                 "parents": [] if obsolete else [{"id": p, "relation": relation} for p, relation in edges],
             }
         )

@@ -9,8 +9,8 @@ from lexome.settings import check, file_spec, load_yaml
 
 DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
-TEXT_RULES = ("go_aspect",)  # prepare rules whose examples are texts
-PREPARE_FILES = ("ontology", "annotations", "sequences", "taxonomy")
+TEXT_RULES = ("go_aspect", "texts")  # prepare rules whose examples are texts
+PREPARE_FILES = ("ontology", "annotations", "sequences", "taxonomy", "file")
 
 
 def load_registries(folder: str | Path, config: Mapping) -> dict[str, dict]:
@@ -71,6 +71,10 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             mistakes.append(
                 f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}"
             )
+        strangers = {model for pair in study.get("contrasts", []) for model in pair} - set(study["models"])
+        if strangers:
+            known = ", ".join(study["models"])
+            mistakes.append(f"{where}.contrasts: {', '.join(sorted(strangers))} is not among its models: {known}")
     sources: dict[str, str] = {}
     for path in _ontology_paths(config["studies"]) if not mistakes else []:
         other = sources.setdefault(ontology_name(path), path)
@@ -184,7 +188,13 @@ def studies_by_rule(studies: Mapping, rule: str) -> list[str]:
     return [name for name, study in studies.items() if study["prepare"]["rule"] == rule]
 
 
-def text_studies(studies: Mapping, ontology: bool = False) -> list[str]:
-    """Names of the studies whose examples are texts; with `ontology`, of those whose texts come from an ontology."""
-    names = [name for name, study in studies.items() if study["prepare"]["rule"] in TEXT_RULES]
-    return [name for name in names if not ontology or studies[name]["prepare"].get("ontology")]
+def text_studies(studies: Mapping) -> list[str]:
+    """Names of the studies whose examples are texts of few classes, which are drawn one by one."""
+    prepares = {name: study["prepare"] for name, study in studies.items()}
+    return [name for name, entry in prepares.items() if entry["rule"] in TEXT_RULES and not entry.get("slim")]
+
+
+def ontology_studies(studies: Mapping) -> list[str]:
+    """Names of the studies whose texts come from an ontology, variants of another study aside."""
+    prepares = {name: studies[name]["prepare"] for name in text_studies(studies)}
+    return [name for name, entry in prepares.items() if entry.get("ontology") and not entry["opening_words"]]

@@ -213,6 +213,16 @@ def pivot(table: pd.DataFrame, columns: Sequence[tuple[str, str]], trivial: str)
     return sorted(rows, key=lambda row: sign * row["cells"][0]["value"] if row["cells"][0] else np.inf)
 
 
+def contrast_rows(differences: pd.DataFrame, columns: Sequence[tuple[str, str]]) -> list[dict]:
+    """As `pivot`, for pairs of models in the order of the table: the first of each pair with its `reference`."""
+    pairs = dict.fromkeys(zip(differences["model"], differences["reference"], strict=True))
+    rows = []
+    for model, reference in pairs:
+        own = differences[(differences["model"] == model) & (differences["reference"] == reference)]
+        rows += [row | {"reference": reference} for row in pivot(own, columns, trivial="")]
+    return rows
+
+
 def _cell(row: pd.Series, name: str) -> dict:
     low, high = (float(row[end]) if np.isfinite(row[end]) else None for end in ("low", "high"))
     excludes_0 = low is not None and high is not None and (low > 0 or high < 0)

@@ -1,0 +1,57 @@
+"""Collect the texts that a backbone is adapted to."""
+
+import logging
+
+import pandas as pd
+
+from lexome import corpora
+from lexome.runtime import job, write_json, write_parquet
+
+
+def collect_corpus(
+    examples: str | None,
+    assignment: str | None,
+    file: str | None,
+    kind: str,
+    settings: dict,
+    corpus_path: str,
+    counts_path: str,
+) -> None:
+    """Write the corpus (`id`, `group`, `subset`, `text`) and what was taken and dropped.
+
+    Parameters
+    ----------
+    examples, assignment
+        `examples.parquet` and `<split>.parquet` of the study whose texts are taken, or None.
+    file
+        A file of texts or sequences instead, or None.
+    kind
+        What the backbone reads.
+    settings
+        The `adapt` entry of the backbone: `corpus`, `transductive`, `training`.
+    """
+    if file:
+        table, counts = corpora.from_file(file, kind)
+    else:
+        subsets, transductive = settings["corpus"]["subsets"], settings.get("transductive", False)
+        # The draw goes by the order of the texts.
+        parts = pd.read_parquet(examples).sort_values("id"), pd.read_parquet(assignment)
+        table, counts = corpora.from_study(*parts, subsets, transductive)
+    corpus, counts = corpora.finish(table, counts, settings["training"])
+    for count in counts:
+        logging.info("%(step)s: %(n)d %(note)s", count)
+    write_parquet(corpus_path, corpus)
+    write_json(counts_path, {"counts": counts})
+
+
+if __name__ == "__main__":
+    with job(snakemake):
+        collect_corpus(
+            snakemake.input.examples or None,
+            snakemake.input.assignment or None,
+            snakemake.input.file or None,
+            snakemake.params.kind,
+            snakemake.params.settings,
+            snakemake.output.corpus,
+            snakemake.output.counts,
+        )

@@ -1,0 +1,168 @@
+"""Corpora that backbones are adapted to: which texts they hold, and that no valid or test text is among them.
+
+Two texts are the same if `texts.text_group` gives them one hash: they differ in case or white space at most. What a
+split counts as one group (identical sequences, near-duplicates where they were grouped) is kept out as a whole where
+the corpus is built; the check of a run sees the hashes, and the ids where both studies read the same file.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lexome.errors import LexomeError
+from lexome.fasta import open_text, read_fasta
+from lexome.runs import Part
+from lexome.splits import random_split
+from lexome.texts import text_group
+
+JUDGED = ("valid", "test")
+COLUMNS = ["id", "group", "subset", "text"]
+
+
+def from_study(
+    examples: pd.DataFrame, assignment: pd.DataFrame, subsets: Sequence[str], transductive: bool = False
+) -> tuple[pd.DataFrame, list[dict]]:
+    """The texts of chosen subsets of a split, without those that are near its valid and test examples.
+
+    Parameters
+    ----------
+    examples
+        `id`, `group`, and `text` or `sequence`.
+    assignment
+        `id` and `subset` of the examples of the split.
+    subsets
+        Of `train`, `left_out` (examples that the split's `sizes` left out of it), and if `transductive` of `valid` and
+        `test`.
+    transductive
+        Texts of valid and test examples may be among those given, never their labels.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        `id`, `text`, `whole` (the group to be kept whole), in the order of the examples.
+    counts : list of dict
+        `step`, `n`, `note`: what was taken and dropped.
+    """
+    table = examples.rename(columns={"sequence": "text"})[["id", "text", "group"]]
+    table = table.rename(columns={"group": "whole"}).reset_index(drop=True)
+    subset = table["id"].map(assignment.set_index("id")["subset"]).fillna("left_out")
+    held, chosen = subset.isin(JUDGED), subset.isin(list(subsets))
+    counts = [_count("texts taken", int(chosen.sum()), f"subsets: {', '.join(subsets)}")]
+    if not transductive:
+        same = table["whole"].isin(table.loc[held, "whole"])
+        hashes = table["text"].map(text_group)
+        same |= hashes.isin(hashes[held])
+        dropped = chosen & same
+        counts.append(_count("dropped: in a group with a valid or test example", int(dropped.sum())))
+        chosen &= ~same
+    return table[chosen].reset_index(drop=True), counts
+
+
+def from_file(path: str | Path, kind: str) -> tuple[pd.DataFrame, list[dict]]:
+    """The texts of a file, plain or gzip: FASTA where it starts with `>` and holds no prose, else one text a line.
+
+    Parameters
+    ----------
+    kind
+        `protein`, `dna` or `text`. Sequences of a FASTA file are cleaned as `fasta.read_fasta` says.
+
+    Returns
+    -------
+    As `from_study`; the id of a line is its number.
+    """
+    with open_text(path) as handle:
+        first = next((line for line in handle if line.strip()), "")
+    if kind != "text" and first.startswith(">"):
+        table, read = read_fasta(path, kind)
+        counts = [_count("records read", read["records"]), _count("dropped: no sequence", _lost(read))]
+        return table.rename(columns={"sequence": "text"})[["id", "text"]].assign(whole=table["id"]), counts
+    with open_text(path) as handle:
+        lines = [(f"line {number}", line.strip()) for number, line in enumerate(handle, 1) if line.strip()]
+    table = pd.DataFrame(lines, columns=["id", "text"])
+    return table.assign(whole=table["id"]), [_count("lines read", len(table))]
+
+
+def _lost(read: Mapping[str, int]) -> int:
+    return read["records"] - read["kept"]
+
+
+def finish(table: pd.DataFrame, counts: Sequence[dict], settings: Mapping) -> tuple[pd.DataFrame, list[dict]]:
+    """Keep one of equal texts, draw as many as wanted, and hold some out whole groups at a time.
+
+    Parameters
+    ----------
+    table, counts
+        From `from_study` or `from_file`.
+    settings
+        `max_examples` (None takes all), `valid_share` (of the texts, held out to measure perplexity) and `seed`.
+
+    Returns
+    -------
+    corpus : pandas.DataFrame
+        `id`, `group` (hash of the text, unique), `subset` (`train` or `valid`), `text`.
+    counts : list of dict
+        The steps before, and these.
+
+    Raises
+    ------
+    LexomeError
+        If fewer than two groups of texts are left.
+    """
+    corpus = table.assign(group=table["text"].map(text_group))
+    corpus = corpus.drop_duplicates("group", ignore_index=True)
+    counts = [*counts, _count("dropped: repeats another text", len(table) - len(corpus))]
+    wanted = settings["max_examples"]
+    if wanted is not None and wanted < len(corpus):
+        rows = np.random.default_rng(settings["seed"]).permutation(len(corpus))[:wanted]
+        counts.append(_count("not drawn", len(corpus) - wanted, f"max_examples: {wanted}"))
+        corpus = corpus.iloc[np.sort(rows)].reset_index(drop=True)
+    if corpus["whole"].nunique() < 2:
+        raise LexomeError(
+            f"{len(corpus)} texts are left to adapt to, too few to train on and measure perplexity; "
+            + "; ".join(f"{count['step']}: {count['n']}" for count in counts)
+        )
+    share = settings["valid_share"]
+    subset = random_split(corpus["whole"], {"train": 1 - share, "valid": share, "test": 0.0}, settings["seed"])
+    corpus["subset"] = subset
+    counts += [_count(f"{name} texts", int((subset == name).sum())) for name in ("train", "valid")]
+    return corpus[COLUMNS], counts
+
+
+def _count(step: str, n: int, note: str = "") -> dict:
+    return {"step": step, "n": n, "note": note}
+
+
+def check_unseen(corpora: Sequence[Mapping], parts: Mapping[str, Part]) -> None:
+    """Make sure that no backbone of a run was adapted to texts that the run is judged on.
+
+    Parameters
+    ----------
+    corpora
+        Of each adapted backbone that the model rests on, directly or through another: `backbone` (its name), `path`
+        (its corpus, with columns `id` and `group`) and `match_ids` (whether ids of the corpus mean the examples of
+        this study, so that an example shortened or rewritten since is recognised).
+    parts
+        The valid and test examples, by name.
+
+    Raises
+    ------
+    LexomeError
+        With the numbers of such texts, the first of them, and the mend.
+    """
+    for corpus in corpora:
+        seen = pd.read_parquet(corpus["path"], columns=["id", "group"])
+        groups, ids = set(seen["group"]), set(seen["id"]) if corpus["match_ids"] else set()
+        hits = {
+            name: [i for i, text in zip(part.ids, part.texts, strict=True) if i in ids or text_group(text) in groups]
+            for name, part in parts.items()
+        }
+        found = [example for part in hits.values() for example in part]
+        if found:
+            numbers = " and ".join(f"{len(part)} {name} examples" for name, part in hits.items() if part)
+            raise LexomeError(
+                f"the backbone {corpus['backbone']} was adapted to the texts of {numbers} that this run is judged on "
+                f"(the first is {found[0]}; see {corpus['path']}): adapt it to `train` or `left_out` of this very "
+                "split, or write `transductive: true` in its `adapt` entry and `transductive` in the model's name"
+            )

@@ -13,15 +13,19 @@ report: "resources/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/common_report.smk"
 include: "rules/download.smk"
 include: "rules/prepare.smk"
 include: "rules/audit.smk"
 include: "rules/texts.smk"
 include: "rules/split.smk"
 include: "rules/tokenise.smk"
+include: "rules/adapt.smk"
 include: "rules/embed.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/annotate.smk"
+include: "rules/interpret.smk"
 include: "rules/report.smk"
 
 

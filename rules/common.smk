@@ -13,7 +13,7 @@ from pathlib import Path
 BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
-from lexome import plan, settings, workflow_code
+from lexome import adapted, plan, presence, settings, workflow_code
 
 # No stage but download may reach a model hub, here or on a cluster node.
 os.environ |= {
@@ -30,6 +30,23 @@ for path in workflow.overwrite_configfiles or [CONFIG_FOLDER / "config.yaml"]:
     settings.load_yaml(path)  # Snakemake keeps the last of two equal keys in silence
 registries = plan.load_registries(CONFIG_FOLDER, config)
 plan.check_workflow(config, registries, CONFIG_FOLDER / "schemas")
+
+# Studies that are off are left out from here on. Jobs in processes of their own go by what the main process found: a
+# file that came in between does not change their minds.
+if workflow.is_main_process or "LEXOME_OFF" not in os.environ:
+    mirror = os.environ.get("LEXOME_MIRROR") or config.get("mirror")
+    off = presence.studies_off(config["studies"], registries["datasets"], mirror)
+    for why in off.values():
+        print(f"lexome: {why}", file=sys.stderr)
+    os.environ["LEXOME_OFF"] = ",".join(off)
+off = os.environ["LEXOME_OFF"].split(",")
+config["studies"] = presence.without(config["studies"], off)
+presence.check_corpora(config["studies"], registries["backbones"], off)
+
+
+envvars:
+    "LEXOME_OFF",
+
 
 # Scripts find here what does not decide an output's content (addresses, citations, batch sizes): unlike `params`, an
 # edit to it reruns nothing.
@@ -90,7 +107,9 @@ def run_files(name):
 
 
 def backbone_folder(backbone):
-    """Where a backbone lies: the user's own folder, or the one that the download stage makes."""
+    """Where a backbone lies: the user's own folder, or the one that the workflow downloads or adapts."""
+    if "adapt" in backbones[backbone]:
+        return f"{adapted.FOLDER}/{backbone}"
     return backbones[backbone].get("path") or f"resources/backbones/{backbone}"
 
 
@@ -187,13 +206,74 @@ def max_tokens(wildcards):
     return backbones[wildcards.backbone]["max_tokens"]
 
 
+# Adapt
+
+
+def adapt_settings(wildcards):
+    """The `adapt` entry of a backbone."""
+    return backbones[wildcards.backbone]["adapt"]
+
+
+def adapted_names():
+    """Backbones that are made by adapting another."""
+    return [name for name in backbones if "adapt" in backbones[name]]
+
+
+def corpus_input(pattern):
+    """An input function: a file of the study and split that a corpus is taken from; nothing for a corpus from a file."""
+
+    def files(wildcards):
+        corpus = adapt_settings(wildcards)["corpus"]
+        return pattern.format(**corpus) if "study" in corpus else []
+
+    return files
+
+
+def corpus_file(wildcards):
+    """The file that a corpus is read from; nothing for a corpus of a study."""
+    return adapt_settings(wildcards)["corpus"].get("file", [])
+
+
+def corpus_settings(wildcards):
+    """What decides the texts of a corpus."""
+    entry = adapt_settings(wildcards)
+    drawn = {
+        key: entry["training"][key] for key in ("max_examples", "valid_share", "seed")
+    }
+    return drawn | {
+        "subsets": entry["corpus"].get("subsets"),
+        "transductive": adapted.is_transductive(backbones[wildcards.backbone]),
+        "kind": backbones[wildcards.backbone]["kind"],
+    }
+
+
+def adapted_from(wildcards):
+    """The folder of the backbone that another is adapted from."""
+    return backbone_folder(adapt_settings(wildcards)["backbone"])
+
+
+def adaptation_memory(wildcards, attempt):
+    """Memory in MB of an adaptation: weights, gradients and two moments in float32, a checkpoint, and room for a batch."""
+    return int(4000 + 24e-6 * backbones[wildcards.backbone]["parameters"]) * 2 ** (
+        attempt - 1
+    )
+
+
+def adapt_training(wildcards):
+    """Settings of an adaptation's training."""
+    return adapt_settings(wildcards)["training"]
+
+
 # Embed
 
 
 def embedding_settings(wildcards):
     """Layers and pooling of a backbone."""
-    entry = backbones[wildcards.backbone]["embedding"]
-    return {key: entry[key] for key in ("layers", "pooling")}
+    entry = backbones[wildcards.backbone]
+    return {
+        "layers": entry["embedding"]["layers"],
+        "pooling": plan.poolings(entry),
+    }
 
 
 def embedding_memory(wildcards, attempt):
@@ -222,8 +302,11 @@ def shard_files(suffix):
 
 
 def model_settings(wildcards):
-    """The entry of a model in the config."""
-    return studies[wildcards.study]["models"][wildcards.model]
+    """The entry of a model in the config, with the pooling of the embeddings that it reads."""
+    entry = studies[wildcards.study]["models"][wildcards.model]
+    if "layers" not in entry:
+        return entry
+    return {"pooling": plan.poolings(backbones[entry["backbone"]])[0]} | entry
 
 
 def fine_tuned(wildcards):
@@ -271,6 +354,18 @@ def tuned_backbone(wildcards):
     return []
 
 
+def seen_corpora(wildcards):
+    """Corpora of the adapted backbones that a model rests on, which must not hold what it is judged on."""
+    prepared = {name: plan.prepare_files(entry) for name, entry in studies.items()}
+    backbone = model_settings(wildcards).get("backbone")
+    return adapted.corpora_of(backbones, backbone, wildcards.study, prepared)
+
+
+def corpora_files(wildcards):
+    """Files of those corpora."""
+    return [corpus["path"] for corpus in seen_corpora(wildcards)]
+
+
 def training_gpus(wildcards):
     """GPUs of a training: fine-tuning gains from one, small networks do not."""
     return int(fine_tuned(wildcards))
@@ -307,181 +402,3 @@ def trivial_model(wildcards):
 def contrasts(wildcards):
     """Further pairs of models to compare: model and reference."""
     return studies[wildcards.study].get("contrasts", [])
-
-
-# Report
-
-
-def model_names(wildcards):
-    """Models of a study, in the order of the config."""
-    return list(studies[wildcards.study]["models"])
-
-
-def run_names(wildcards):
-    """Runs of a study as `model/seed<k>`, in the order of `run_files`."""
-    return [f"{model}/seed{seed}" for model, seed in runs_of(wildcards)]
-
-
-def run_models(wildcards):
-    """The model of each run, in the order of `run_files`."""
-    return [model for model, seed in runs_of(wildcards)]
-
-
-def headline(wildcards):
-    """Metrics of a study that are shown first."""
-    return studies[wildcards.study]["headline"]
-
-
-FIGURES = {
-    "frequencies": "How common the labels are",
-    "lengths": "How long the examples are",
-    "curves": "Training and validation curves",
-    "predicted": "What the best model predicts",
-    "per_label": "Label by label",
-    "best": "The best predicted labels",
-    "comparison": "All models",
-}
-
-
-# Of a study whose examples are texts, before any split.
-TEXT_FIGURES = {
-    "balance": "How common the classes are",
-    "word_counts": "How many words the texts have",
-    "word_clouds": "The words of each class",
-    "connected_terms": "The most connected terms of the ontology",
-}
-
-
-def study_figures(study):
-    """Figures of a study as a whole, in the order of the report."""
-    names = []
-    if study in plan.text_studies(studies):
-        names += ["balance", "word_counts", "word_clouds"]
-    if study in plan.ontology_studies(studies):
-        names += ["connected_terms"]
-    return [
-        {
-            "path": f"results/{study}/figures/{name}.svg",
-            "title": TEXT_FIGURES[name],
-            "caption": report_source(f"{name}.rst"),
-        }
-        for name in names
-    ]
-
-
-def figure(name):
-    """A figure of a (study, split), with its caption for Snakemake's own report."""
-    return report(
-        f"results/{{study}}/{{split}}/figures/{name}.svg",
-        caption=f"../resources/report/{name}.rst",
-        category="{study}",
-        labels={"split": "{split}", "what": FIGURES[name].lower()},
-    )
-
-
-def report_source(name):
-    """A part of the report's page that ships with the workflow."""
-    return f"{BASE}/resources/report/{name}"
-
-
-def report_inputs(wildcards):
-    """Every file that the report reads."""
-    files = {}
-    for study, entry in studies.items():
-        files[f"{study}_prepare"] = [
-            f"results/{study}/{name}.json" for name in ("prepare", "labels", "audit")
-        ]
-        files[f"{study}_figures"] = [entry["path"] for entry in study_figures(study)]
-        for split in entry["splits"]:
-            folder = f"results/{study}/splits/{split}"
-            files[f"{study}_{split}_split"] = [
-                f"{folder}.parquet",
-                f"{folder}.labels.json",
-                f"{folder}.leakage.json",
-            ]
-            files[f"{study}_{split}"] = [
-                f"results/{study}/{split}/{name}.tsv"
-                for name in ("comparison", "differences", "costs")
-            ]
-            files[f"{study}_{split}_figures"] = [
-                path for path, name in figure_files(study, split)
-            ]
-    return files
-
-
-def figure_files(study, split):
-    """Path and name of every figure of a (study, split), in the order of the report."""
-    trained = any("training" in model for model in studies[study]["models"].values())
-    names = [name for name in FIGURES if name != "curves" or trained]
-    return [(f"results/{study}/{split}/figures/{name}.svg", name) for name in names]
-
-
-def report_structure(wildcards):
-    """What the report says of each study, and the files in which it stands."""
-    structure = {}
-    for study, entry in studies.items():
-        splits = {}
-        for split in entry["splits"]:
-            folder = f"results/{study}/splits/{split}"
-            splits[split] = {
-                "comparison": f"results/{study}/{split}/comparison.tsv",
-                "differences": f"results/{study}/{split}/differences.tsv",
-                "costs": f"results/{study}/{split}/costs.tsv",
-                "leakage": f"{folder}.leakage.json",
-                "assignment": f"{folder}.parquet",
-                "split_labels": f"{folder}.labels.json",
-                "figures": [
-                    {
-                        "path": path,
-                        "title": FIGURES[name],
-                        "caption": report_source(f"{name}.rst"),
-                    }
-                    for path, name in figure_files(study, split)
-                ],
-            }
-        structure[study] = {
-            "title": entry["title"],
-            "summary": entry["summary"],
-            "prepare": f"results/{study}/prepare.json",
-            "labels": f"results/{study}/labels.json",
-            "audit": f"results/{study}/audit.json",
-            "figures": study_figures(study),
-            "files": plan.own_files(entry),
-            "datasets": [
-                {"name": name, **datasets[name]} for name in plan.used_datasets(entry)
-            ],
-            "backbones": [
-                {"name": name, **backbones[name]}
-                for name in plan.used_backbones({study: entry})
-            ],
-            "trivial": entry["trivial"],
-            "headline": entry["headline"],
-            "models": list(entry["models"]),
-            "splits": splits,
-        }
-    return structure
-
-
-def resolved_config(wildcards):
-    """The config as it was run."""
-    return {key: value for key, value in config.items() if key != "registries"}
-
-
-def print_summary():
-    """Say where the report is and how good the models are, after a run that made the report."""
-    summary = Path("results/summary.txt")
-    newest = max(
-        (path.stat().st_mtime for path in Path("results").glob("*/*/comparison.tsv")),
-        default=0,
-    )
-    # A run of a part may have left the report behind.
-    if (
-        summary.exists()
-        and summary.stat().st_mtime >= newest
-        and "download" not in sys.argv
-    ):
-        print(
-            f"Report: {Path('results/report.html').resolve()}",
-            summary.read_text().strip(),
-            sep="\n",
-        )

@@ -9,7 +9,11 @@ machines whose nodes have no network.
 rule download:
     input:
         data=plan.downloaded_files(studies),
-        backbones=[backbone_folder(name) for name in plan.used_backbones(studies)],
+        corpora=plan.downloaded_corpora(studies, backbones),
+        backbones=[
+            backbone_folder(name)
+            for name in plan.downloaded_backbones(studies, backbones)
+        ],
 
 
 rule download_file:
@@ -40,7 +44,9 @@ rule download_backbone:
     wildcard_constraints:
         # A backbone with a path is the user's own: no rule may make, and thereby delete, its folder.
         backbone=any_of(
-            name for name in backbones if not {"init", "path"} & set(backbones[name])
+            name
+            for name in backbones
+            if not {"init", "path", "adapt"} & set(backbones[name])
         ),
     priority: 10
     conda:

@@ -1,7 +1,7 @@
 """Embed: tokens to fixed-size vectors of a frozen backbone, one job a shard.
 
 Needs: results/<study>/tokens/<backbone>/, the backbone's weights.
-Makes: results/<study>/embeddings/<backbone>/: shards/<n>.npy (rows x layers x width) and .parquet (their ids),
+Makes: results/<study>/embeddings/<backbone>/: shards/<n>.npy (rows x poolings and layers x width) and .parquet (their ids),
 index.parquet (id, shard, row), manifest.json.
 """
 

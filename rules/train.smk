@@ -15,6 +15,7 @@ rule train_model:
         embeddings=embeddings_files,
         tokens=tuned_tokens,
         backbone=tuned_backbone,
+        corpora=corpora_files,
     output:
         model=directory("results/{study}/{split}/{model}/seed{seed}/model"),
         predictions="results/{study}/{split}/{model}/seed{seed}/predictions.parquet",
@@ -35,6 +36,7 @@ rule train_model:
         settings=model_settings,
         embeddings=embeddings_folder,
         embedding_parameters=embedding_parameters,
+        corpora=seen_corpora,
         code=code("train_model"),
     message:
         "Train {wildcards.model} on {wildcards.study} ({wildcards.split}), seed {wildcards.seed}"

@@ -12,7 +12,6 @@ def collect_corpus(
     examples: str | None,
     assignment: str | None,
     file: str | None,
-    kind: str,
     settings: dict,
     corpus_path: str,
     counts_path: str,
@@ -25,19 +24,17 @@ def collect_corpus(
         `examples.parquet` and `<split>.parquet` of the study whose texts are taken, or None.
     file
         A file of texts or sequences instead, or None.
-    kind
-        What the backbone reads.
     settings
-        The `adapt` entry of the backbone: `corpus`, `transductive`, `training`.
+        `kind` (what the backbone reads), `max_examples`, `valid_share`, `seed`, and of a study's texts
+        `subsets` and `transductive`.
     """
     if file:
-        table, counts = corpora.from_file(file, kind)
+        table, counts = corpora.from_file(file, settings["kind"])
     else:
-        subsets, transductive = settings["corpus"]["subsets"], settings.get("transductive", False)
         # The draw goes by the order of the texts.
         parts = pd.read_parquet(examples).sort_values("id"), pd.read_parquet(assignment)
-        table, counts = corpora.from_study(*parts, subsets, transductive)
-    corpus, counts = corpora.finish(table, counts, settings["training"])
+        table, counts = corpora.from_study(*parts, settings["subsets"], settings["transductive"])
+    corpus, counts = corpora.finish(table, counts, settings)
     for count in counts:
         logging.info("%(step)s: %(n)d %(note)s", count)
     write_parquet(corpus_path, corpus)
@@ -50,7 +47,6 @@ if __name__ == "__main__":
             snakemake.input.examples or None,
             snakemake.input.assignment or None,
             snakemake.input.file or None,
-            snakemake.params.kind,
             snakemake.params.settings,
             snakemake.output.corpus,
             snakemake.output.counts,

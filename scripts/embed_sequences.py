@@ -21,12 +21,12 @@ def embed_sequences(
     vectors_path: str,
     ids_path: str,
 ) -> None:
-    """Write the shard's vectors, float32 `.npy` of shape (rows, layers, width), and the ids of its rows.
+    """Write the shard's vectors, float32 `.npy` of shape (rows, poolings * layers, width), and the ids of its rows.
 
     Parameters
     ----------
     settings
-        `layers` and `pooling` of the backbone's embedding.
+        `layers` and `pooling` (a list of them) of the backbone's embedding.
     batch_tokens
         Tokens in a batch, padding included: a matter of memory and speed.
     """

@@ -39,10 +39,12 @@ def make_report(
     ----------
     studies
         By name: `title`, `summary`, `models` (names in the config's order), `trivial`, `headline` (metrics,
-        the first one judges), `labels`, `prepare` and `audit` (paths), `figures` of the whole study, `datasets` and `backbones` (registry entries,
-        each with its `name`), and `splits`, by name: `comparison`, `differences`, `costs`, `leakage`,
-        `assignment`, `split_labels` (paths) and `figures`, each with `path`, `title` and `caption` (see
-        `page.caption`). If wanted, `files`: paths of the user's own input files, which are named with their sha256.
+        the first one judges), `labels`, `prepare` and `audit` (paths), `figures` of the whole study, `datasets`
+        and `backbones` (registry entries, each with its `name`), and `splits`, by name: `comparison`,
+        `differences`, `costs`, `leakage`, `assignment`, `split_labels` (paths), `figures`, each with `path`,
+        `title` and `caption` (see `page.caption`), and `explained`: None, or `verdict`, `page` (paths) and `figures`
+        of the run that is explained. If wanted, `files`: paths of the user's own input files, which
+        are named with their sha256.
     config
         The resolved config, shown as YAML.
     benchmarks
@@ -51,7 +53,7 @@ def make_report(
         The folder of the workflow, whose version and commit are named.
     """
     counter = itertools.count(1)
-    told = [describe_study(name, study, counter) for name, study in studies.items()]
+    told = [describe_study(name, study, counter, Path(report_path).parent) for name, study in studies.items()]
     config_text = yaml.safe_dump(reporting.plain(config), sort_keys=False, allow_unicode=True, width=100)
     context = {
         "studies": told,
@@ -70,7 +72,7 @@ def make_report(
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
+def describe_study(name: str, study: Mapping, counter: Iterator[int], report_folder: Path) -> dict:
     """Everything that the template says of one study; `counter` numbers the figures of the page."""
     labels = read_json(study["labels"])
     colours = model_colours(study["models"], study["trivial"])
@@ -84,16 +86,24 @@ def describe_study(name: str, study: Mapping, counter: Iterator[int]) -> dict:
         "audit": read_json(study["audit"])["rows"],
         "files": [page.describe_file(path) for path in study.get("files", [])],
         "datasets": [reporting.describe_source(entry) for entry in study["datasets"]],
-        "backbones": [reporting.describe_source(entry) for entry in study["backbones"]],
+        "backbones": [describe_backbone(entry) for entry in study["backbones"]],
         **{key: study[key] for key in ("title", "summary", "trivial", "headline")},
     }
     described["figures"] = [describe_figure(figure, next(counter), described) for figure in study["figures"]]
-    described["splits"] = [describe_split(split, files, described, counter) for split, files in study["splits"].items()]
+    described["splits"] = [
+        describe_split(split, files, described, counter, report_folder) for split, files in study["splits"].items()
+    ]
     return described
 
 
-def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[int]) -> dict:
-    """Everything that the template says of one split of a study."""
+def describe_backbone(entry: Mapping) -> dict:
+    """A registry entry in the form that the report shows; an adapted one with what became of it."""
+    told = {"adaptation": reporting.adaptation_note(read_json(entry["adaptation"]))} if "adaptation" in entry else {}
+    return reporting.describe_source(entry) | told
+
+
+def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[int], report_folder: Path) -> dict:
+    """Everything that the template says of one split of a study; `report_folder` is where its links start."""
     comparison, differences = (reporting.read_table(files[key]) for key in ("comparison", "differences"))
     contrasts = differences[differences["reference"] != study["trivial"]]
     differences = differences[differences["reference"] == study["trivial"]]
@@ -127,7 +137,20 @@ def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[
         "all_rows": tables(comparison, metrics, subsets, trivial),
         "all_differences": tables(differences, metrics, subsets, trivial),
         "figures": [describe_figure(figure, next(counter), study, name) for figure in files["figures"]],
+        "explained": describe_explained(files["explained"], counter, study, name, report_folder),
     }
+
+
+def describe_explained(
+    run: Mapping | None, counter: Iterator[int], study: Mapping, split: str, report_folder: Path
+) -> dict | None:
+    """The verdict on what a run looks at, its figures, and the link to its page; None where no run is explained."""
+    if run is None:
+        return None
+    told = read_json(run["verdict"])
+    figures = [describe_figure(figure, next(counter), study, split) for figure in run["figures"]]
+    page_path = Path(run["page"]).resolve().relative_to(report_folder.resolve()).as_posix()
+    return {**{key: told[key] for key in ("verdict", "model", "seed")}, "figures": figures, "page": page_path}
 
 
 def tables(

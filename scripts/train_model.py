@@ -3,9 +3,11 @@
 import functools
 import json
 import logging
+from collections.abc import Mapping, Sequence
 
 from lexome.costs import energy_wh, gpu_power_limit, stopwatch
 from lexome.embedding_store import read_embeddings
+from lexome.exposure import check_unseen
 from lexome.models import KINDS
 from lexome.runs import load_run, write_predictions
 from lexome.runtime import atomic, job, write_json
@@ -27,6 +29,7 @@ def train_model(
     predictions_path: str,
     history_path: str,
     cost_path: str,
+    corpora: Sequence[Mapping] = (),
 ) -> None:
     """Write `model/`, `history.jsonl`, `cost.json` and, last, `predictions.parquet`, which vouches for the rest.
 
@@ -40,14 +43,18 @@ def train_model(
         Of the frozen backbone that the embeddings come from; the model cannot be used without them.
     settings
         The model's entry in the config.
+    corpora
+        What its backbone was adapted to, see `exposure.check_unseen`.
     """
-    features = functools.partial(read_embeddings, embeddings, layers=settings.get("layers")) if embeddings else None
+    chosen = {"layers": settings.get("layers"), "pooling": settings.get("pooling")}
+    features = functools.partial(read_embeddings, embeddings, **chosen) if embeddings else None
     data = load_run(examples, study_labels, assignment, split_labels, features, tokens, backbone)
     logging.info(
         "%d train, %d valid, %d test examples, %d labels",
         *(len(part.ids) for part in (data.train, data.valid, data.test)),
         len(data.labels),
     )
+    check_unseen(corpora, {"valid": data.valid, "test": data.test})
     with stopwatch() as measured:
         trained = KINDS[settings["kind"]](data, settings, seed, model_path, gpus)
     with atomic(history_path) as temporary:
@@ -87,4 +94,5 @@ if __name__ == "__main__":
             snakemake.output.predictions,
             snakemake.output.history,
             snakemake.output.cost,
+            snakemake.params.corpora,
         )

@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 LENGTHS = [5, 30, 1, 5, 12, 30, 7, 5, 2, 44, 12]
 IDS = [f"P{i:02d}" for i in RNG.permutation(len(LENGTHS))]
 SEQUENCES = ["".join(RNG.choice(list("ACDEFGHIKLMNPQRSTVWY"), size=length)) for length in LENGTHS]
-SETTINGS = {"layers": [1, 2], "pooling": "mean"}
+SETTINGS = {"layers": [1, 2], "pooling": ["mean", "cls"]}
 WIDTH = 16
 
 
@@ -69,6 +69,8 @@ def test_vectors_are_means_over_residues_layer_by_layer(two, tiny_backbone, at):
         states = model(**tokenizer(SEQUENCES[at], return_tensors="pt"), output_hidden_states=True).hidden_states
     means = [states[layer][0, 1:-1].mean(dim=0).numpy() for layer in SETTINGS["layers"]]
     np.testing.assert_allclose(read_embeddings(two, [IDS[at]])[0], np.concatenate(means), atol=1e-5)
+    first = [states[layer][0, 0].numpy() for layer in SETTINGS["layers"]]
+    np.testing.assert_allclose(read_embeddings(two, [IDS[at]], pooling="cls")[0], np.concatenate(first), atol=1e-5)
 
 
 def test_every_id_lies_in_one_shard_at_its_row(two):
@@ -78,14 +80,14 @@ def test_every_id_lies_in_one_shard_at_its_row(two):
     for name, rows in index.groupby("shard"):
         ids = pd.read_parquet(two / name.replace(".npy", ".parquet"))["id"]
         assert ids[rows["row"]].tolist() == rows["id"].tolist()
-        assert np.load(two / name).shape == (len(ids), 2, WIDTH)
+        assert np.load(two / name).shape == (len(ids), 4, WIDTH)
 
 
 def test_manifest_describes_the_shards(two):
     assert read_json(two / "manifest.json") == {
         "backbone": "tiny",
         "layers": [1, 2],
-        "pooling": "mean",
+        "pooling": ["mean", "cls"],
         "width": WIDTH,
         "dtype": "float32",
         "rows": len(IDS),

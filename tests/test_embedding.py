@@ -60,6 +60,18 @@ def test_cls_pooling_takes_the_first_token(tiny_backbone, tokenizer):
     assert not np.allclose(vectors[3], embedding.embed(rows[3:4], reader, tokenizer, "mean", 1000, CPU)[0])
 
 
+def test_several_poolings_stand_side_by_side(tiny_backbone, tokenizer):
+    rows = tokenizer(SEQUENCES)["input_ids"]
+
+    def vectors(pooling):
+        reader = embedding.LayerReader(embedding.load_backbone(tiny_backbone, CPU), [1, 2])
+        return embedding.embed(rows, reader, tokenizer, pooling, budget=20, device=CPU)
+
+    both = vectors(["cls", "mean"])
+    np.testing.assert_array_equal(both, np.concatenate([vectors("cls"), vectors("mean")], axis=1))
+    assert not np.allclose(both[:, :2], both[:, 2:])
+
+
 def test_content_leaves_out_the_frame_and_keeps_unknown(tokenizer):
     ids = torch.tensor([[0, 20, 3, 32, 2, 1]])  # cls M unk mask eos pad
     assert embedding.content_mask(ids, tokenizer).tolist() == [[False, True, True, True, False, False]]

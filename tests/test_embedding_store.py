@@ -35,6 +35,20 @@ def test_unknown_id_and_layer_are_refused(store):
         read_embeddings(store[0], ["a"], [6])
 
 
+def test_one_pooling_of_several(tmp_path):
+    vectors = np.arange(2 * 4 * 3, dtype=np.float32).reshape(2, 4, 3)
+    np.save(tmp_path / "0.npy", vectors)
+    write_parquet(tmp_path / "index.parquet", build_index([("0.npy", ["b", "a"])]))
+    manifest = {"backbone": "tiny", "layers": [1, 2], "pooling": ["mean", "cls"], "width": 3}
+    write_json(tmp_path / "manifest.json", manifest)
+    mean, cls = vectors[::-1, :2], vectors[::-1, 2:]
+    np.testing.assert_array_equal(read_embeddings(tmp_path, ["a", "b"]), mean.reshape(2, -1))
+    np.testing.assert_array_equal(read_embeddings(tmp_path, ["a", "b"], pooling="cls"), cls.reshape(2, -1))
+    np.testing.assert_array_equal(read_embeddings(tmp_path, ["a", "b"], [2], "cls"), cls[:, 1])
+    with pytest.raises(LexomeError, match=r"the pooling max of tiny is not embedded.*there now: mean, cls"):
+        read_embeddings(tmp_path, ["a"], pooling="max")
+
+
 def test_an_id_in_two_shards_is_refused():
     with pytest.raises(LexomeError, match="twice"):
         build_index([("0.npy", ["a"]), ("1.npy", ["a"])])

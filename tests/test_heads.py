@@ -27,6 +27,15 @@ def test_comes_back_from_disk(tmp_path, hidden):
     assert config["features"] == {"backbone": "x", "layers": [1]}
 
 
+@pytest.mark.parametrize(("activation", "function"), [("relu", torch.relu), ("gelu", torch.nn.functional.gelu)])
+def test_activation_is_the_one_asked_for_also_from_disk(tmp_path, activation, function):
+    torch.manual_seed(0)
+    save_head(Head(4, 3, [8], 0.5, activation), tmp_path / "model", ["a", "b", "c"], {})
+    head, _ = load_head(tmp_path / "model")
+    features = torch.randn(5, 4)
+    torch.testing.assert_close(head(features), head.layers[-1](function(head.layers[0](features))))
+
+
 def test_without_hidden_layers_it_is_linear():
     head = Head(4, 3).eval()
     zero = head(torch.zeros(1, 4))

@@ -139,7 +139,15 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
     rows.append({"what": "ceiling: accuracy", "n": None, "share": 0.955, "note": ""})
     (folder / "audit.json").write_text(json.dumps({"rows": rows}))
     look.save(look.message("balance"), folder / "balance.svg")
+    look.save(look.message("deletion"), folder / "deletion.svg")
+    verdict = {"verdict": f"The attributions mean something {HOSTILE}.", "model": "mlp", "seed": 0, "texts": 30}
+    (folder / "deletion.json").write_text(json.dumps(verdict))
     (folder / "own.fasta").write_text(">a\nMK\n")
+    figure = {"value": 8.0, "low": 7.0, "high": 9.0}
+    adaptation = {"base": "esm", "corpus": {"file": f"{HOSTILE}.fasta"}, "transductive": False, "mask": 0.15}
+    adaptation |= {"texts": {"train": 90, "valid": 10}, "head": "kept"}
+    adaptation["perplexity"] = {"valid": {"texts": 10, "before": figure, "after": figure, "ratio": figure}}
+    (folder / "esm_mine.adaptation.json").write_text(json.dumps(adaptation))
     figures = [
         {
             "path": str(folder / f"{name}.svg"),
@@ -169,7 +177,14 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
                 "files": {"go.obo": {"sha256": "a" * 64, "size": 12345}},
             }
         ],
-        "backbones": [{"name": "esm", "licence": "GPL-3", "citation": "Lin", "kind": "protein", "parameters": 8000000}],
+        "backbones": [
+            {"name": "esm", "licence": "GPL-3", "citation": "Lin", "kind": "protein", "parameters": 8000000},
+            {
+                **{"name": "esm_mine", "licence": "GPL-3", "citation": "Lin", "kind": "protein", "parameters": 8000000},
+                "adapt": {"backbone": "esm"},
+                "adaptation": str(folder / "esm_mine.adaptation.json"),
+            },
+        ],
         "splits": {
             "random": {
                 "comparison": str(folder / "comparison.tsv"),
@@ -179,6 +194,11 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
                 "assignment": str(folder / "split.parquet"),
                 "split_labels": str(folder / "split.labels.json"),
                 "figures": figures,
+                "explained": {
+                    "verdict": str(folder / "deletion.json"),
+                    "page": str(folder / "attention.html"),
+                    "figures": [{"path": str(folder / "deletion.svg"), "title": "Without words", "caption": "Of few."}],
+                },
             }
         },
     }
@@ -259,12 +279,20 @@ def test_the_page_has_every_section_figure_and_fact(report):
         "reproducibility",
     ):
         assert name in page.ids
-    titles = ["Balance", *(f"Title of {name}" for name in FIGURES)]  # those of the whole study go first
+    titles = [
+        "Balance",
+        *(f"Title of {name}" for name in FIGURES),
+        "Without words",
+    ]  # those of the whole study go first
     for number, title in enumerate(titles, start=1):
         assert f"Figure {number}. {title}." in text
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert [picture["aria-label"] for picture in pictures] == titles
     assert "ceiling: accuracy 95.5%" in text
+    assert "What mlp looks at" in text
+    assert "The attributions mean something" in text
+    links = [attributes.get("href", "") for tag, attributes in page.tags if tag == "a"]
+    assert any(link.endswith("attention.html") and "://" not in link and not link.startswith("/") for link in links)
     assert "mlp against coin_flip" in text  # a contrast
     assert text.count("+0.050 +0.040 to +0.060") == 1  # which is in no other table
     assert "mlp beats naive by 0.100 [0.090–0.110] in term auPRC on test" in text
@@ -282,6 +310,8 @@ def test_the_page_has_every_section_figure_and_fact(report):
         "own.fasta",
     ):
         assert fact in text, fact
+    assert "esm trained on to tell 15% masked tokens of 90 texts" in text
+    assert "adapted from esm" in text
     assert "the random split" in text  # captions are filled in
     assert "snakemake.wildcards" not in html
 

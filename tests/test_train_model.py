@@ -8,6 +8,7 @@ import pytest
 
 from lexome.costs import CORE_WATTS
 from lexome.embedding_store import build_index
+from lexome.errors import LexomeError
 from lexome.runs import read_predictions
 from lexome.runtime import read_json, write_json, write_parquet
 from train_model import train_model
@@ -51,7 +52,8 @@ def study(tmp_path_factory):
     (folder / "embeddings").mkdir()
     np.save(folder / "embeddings" / "0.npy", vectors)
     write_parquet(folder / "embeddings" / "index.parquet", build_index([("0.npy", ids)]))
-    write_json(folder / "embeddings" / "manifest.json", {"backbone": "tiny", "layers": LAYERS, "width": WIDTH})
+    manifest = {"backbone": "tiny", "layers": LAYERS, "pooling": ["mean"], "width": WIDTH}
+    write_json(folder / "embeddings" / "manifest.json", manifest)
     return folder
 
 
@@ -117,6 +119,15 @@ def test_files_ids_and_shapes(study, kind, tmp_path):
         assert history[-1]["event"] == "best"
     else:
         assert history == []
+
+
+def test_a_head_reads_the_pooling_that_it_names_and_keeps_its_name(study, tmp_path, monkeypatch):
+    monkeypatch.setitem(SETTINGS, "head", SETTINGS["head"] | {"pooling": "mean"})
+    train(study, "head", tmp_path)
+    assert read_json(tmp_path / "model" / "config.json")["features"]["pooling"] == "mean"
+    monkeypatch.setitem(SETTINGS, "head", SETTINGS["head"] | {"pooling": "cls"})
+    with pytest.raises(LexomeError, match="pooling cls of tiny is not embedded"):
+        train(study, "head", tmp_path / "other")
 
 
 @pytest.mark.parametrize("kind", FEATURES)

@@ -3,9 +3,9 @@
 Integrated gradients (Sundararajan, Taly and Yan, 2017, Axiomatic attribution for deep networks) of the output of the
 embedding layer, by captum. The path starts at the same text with every piece replaced by the padding token; the special
 tokens around it stay. What is attributed are the log odds of the class, log(p / (1 - p)): they do not flatten where a
-model is sure, as the probability does, and they set a class against all others, as its logit alone does not. Attributions
-are in the same unit (natural logarithm) and sum to the log odds of the text less those of the empty one, but for the
-error of the sum over steps, the convergence delta.
+model is sure, as the probability does, and they set a class against all others, as its logit alone does not. So
+attributions are in units of the natural logarithm, and their sum is the log odds of the text less those of the empty
+one, but for the error of the sum over steps, the convergence delta.
 """
 
 import re
@@ -22,6 +22,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedTokenizer
 
 from lexome import native_loop
 from lexome.errors import LexomeError
+from lexome.runtime import progress
 from lexome.tokens import load_tokenizer
 
 RUN = re.compile(r"\S+")
@@ -113,9 +114,7 @@ def read_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> lis
     return read
 
 
-def probability_function(
-    model: nn.Module, tokenizer: PreTrainedTokenizerBase
-) -> Callable[[Sequence[str]], np.ndarray]:
+def probability_function(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[str]], np.ndarray]:
     """The model as a function from texts to probabilities, float32, shape (n, n_labels)."""
     single = model.config.problem_type == "single_label_classification"
 
@@ -187,30 +186,31 @@ def integrated_gradients(
         In the order of `tokens`.
     """
     results: list[Attribution] = [None] * len(tokens)
-    method = LayerIntegratedGradients(_forward(model), embedding_layer(model))
-    # One text a batch needs no padding, and its steps fill the batch by themselves.
-    for at, (own, label) in enumerate(zip(tokens, classes, strict=True)):
-        ids, classes_of = _batch(model, own, label)
-        blank = torch.where(torch.from_numpy(own.special).to(ids.device), ids, pad)
+    forward = _forward(model)
+    method = LayerIntegratedGradients(forward, embedding_layer(model))
+    for rows in progress(_like_lengths(tokens), unit="batch", desc="integrated gradients"):
+        ids, mask, special, labels = _batch(model, [tokens[row] for row in rows], [classes[row] for row in rows], pad)
+        blank = torch.where(special, ids, pad)
         values = method.attribute(
             ids,
             baselines=blank,
-            additional_forward_args=(torch.ones_like(ids), classes_of),
+            additional_forward_args=(mask, labels),
             n_steps=steps,
-            internal_batch_size=batch_size,
+            internal_batch_size=max(batch_size, len(rows)),
         )
         with torch.inference_mode():
-            mask = torch.ones(2, ids.shape[1], dtype=torch.long, device=ids.device)
-            both = _forward(model)(torch.cat([ids, blank]), mask, classes_of.expand(2))
-        output, baseline = both.double().tolist()
-        summed = values[0].sum(dim=-1).double().cpu().numpy()
-        results[at] = Attribution(
-            summed.astype(np.float32), output, baseline, float(summed.sum() - (output - baseline))
-        )
+            ends = forward(torch.cat([ids, blank]), mask.repeat(2, 1), labels.repeat(2)).double().cpu().numpy()
+        summed = values.sum(dim=-1).double().cpu().numpy()
+        for at, row in enumerate(rows):
+            own, output, baseline = summed[at, : len(tokens[row].ids)], float(ends[at]), float(ends[at + len(rows)])
+            delta = float(own.sum() - (output - baseline))
+            results[row] = Attribution(own.astype(np.float32), output, baseline, delta)
     return results
 
 
-def gradient_times_input(model: nn.Module, tokens: Sequence[Tokens], classes: Sequence[int]) -> list[np.ndarray]:
+def gradient_times_input(
+    model: nn.Module, tokens: Sequence[Tokens], classes: Sequence[int], pad: int
+) -> list[np.ndarray]:
     """Gradient of the log odds times the embedding, summed over its width: one step in place of many.
 
     Returns
@@ -219,17 +219,29 @@ def gradient_times_input(model: nn.Module, tokens: Sequence[Tokens], classes: Se
         float32, shape (n,), one value a token, for each text.
     """
     method = LayerGradientXActivation(_forward(model), embedding_layer(model))
-    results = []
-    for own, label in zip(tokens, classes, strict=True):
-        ids, classes_of = _batch(model, own, label)
-        values = method.attribute(ids, additional_forward_args=(torch.ones_like(ids), classes_of))
-        results.append(values[0].sum(dim=-1).detach().cpu().numpy().astype(np.float32))
+    results: list[np.ndarray] = [None] * len(tokens)
+    for rows in _like_lengths(tokens):
+        ids, mask, _, labels = _batch(model, [tokens[row] for row in rows], [classes[row] for row in rows], pad)
+        values = method.attribute(ids, additional_forward_args=(mask, labels)).sum(dim=-1).detach().cpu().numpy()
+        for at, row in enumerate(rows):
+            results[row] = values[at, : len(tokens[row].ids)].astype(np.float32)
     return results
 
 
-def _batch(model: nn.Module, tokens: Tokens, label: int) -> tuple[torch.Tensor, torch.Tensor]:
-    device = model.device
-    return torch.from_numpy(tokens.ids)[None].to(device), torch.tensor([label], device=device)
+def _like_lengths(tokens: Sequence[Tokens], size: int = 4) -> list[list[int]]:
+    """Places of texts of like length, a few a batch, so that padding is small."""
+    order = sorted(range(len(tokens)), key=lambda row: len(tokens[row].ids))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def _batch(model: nn.Module, tokens: Sequence[Tokens], labels: Sequence[int], pad: int) -> tuple[torch.Tensor, ...]:
+    """Ids, attention mask, special tokens (padding is none), each (texts, longest), and classes."""
+    padded = native_loop.pad_batch([{"input_ids": own.ids} for own in tokens], pad)
+    special = torch.zeros_like(padded["input_ids"], dtype=torch.bool)
+    for at, own in enumerate(tokens):
+        special[at, : len(own.ids)] = torch.from_numpy(own.special)
+    parts = (padded["input_ids"], padded["attention_mask"], special, torch.tensor([int(label) for label in labels]))
+    return tuple(part.to(model.device) for part in parts)
 
 
 def _forward(model: nn.Module) -> Callable:

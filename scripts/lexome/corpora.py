@@ -1,9 +1,4 @@
-"""Corpora that backbones are adapted to: which texts they hold, and that no valid or test text is among them.
-
-Two texts are the same if `texts.text_group` gives them one hash: they differ in case or white space at most. What a
-split counts as one group (identical sequences, near-duplicates where they were grouped) is kept out as a whole where
-the corpus is built; the check of a run sees the hashes, and the ids where both studies read the same file.
-"""
+"""Corpora that backbones are adapted to, built from a study's examples or from a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +8,6 @@ import pandas as pd
 
 from lexome.errors import LexomeError
 from lexome.fasta import open_text, read_fasta
-from lexome.runs import Part
 from lexome.splits import random_split
 from lexome.texts import text_group
 
@@ -132,37 +126,3 @@ def finish(table: pd.DataFrame, counts: Sequence[dict], settings: Mapping) -> tu
 
 def _count(step: str, n: int, note: str = "") -> dict:
     return {"step": step, "n": n, "note": note}
-
-
-def check_unseen(corpora: Sequence[Mapping], parts: Mapping[str, Part]) -> None:
-    """Make sure that no backbone of a run was adapted to texts that the run is judged on.
-
-    Parameters
-    ----------
-    corpora
-        Of each adapted backbone that the model rests on, directly or through another: `backbone` (its name), `path`
-        (its corpus, with columns `id` and `group`) and `match_ids` (whether ids of the corpus mean the examples of
-        this study, so that an example shortened or rewritten since is recognised).
-    parts
-        The valid and test examples, by name.
-
-    Raises
-    ------
-    LexomeError
-        With the numbers of such texts, the first of them, and the mend.
-    """
-    for corpus in corpora:
-        seen = pd.read_parquet(corpus["path"], columns=["id", "group"])
-        groups, ids = set(seen["group"]), set(seen["id"]) if corpus["match_ids"] else set()
-        hits = {
-            name: [i for i, text in zip(part.ids, part.texts, strict=True) if i in ids or text_group(text) in groups]
-            for name, part in parts.items()
-        }
-        found = [example for part in hits.values() for example in part]
-        if found:
-            numbers = " and ".join(f"{len(part)} {name} examples" for name, part in hits.items() if part)
-            raise LexomeError(
-                f"the backbone {corpus['backbone']} was adapted to the texts of {numbers} that this run is judged on "
-                f"(the first is {found[0]}; see {corpus['path']}): adapt it to `train` or `left_out` of this very "
-                "split, or write `transductive: true` in its `adapt` entry and `transductive` in the model's name"
-            )

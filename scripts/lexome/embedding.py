@@ -95,8 +95,8 @@ class LayerReader:
         return torch.stack([self._states[n] for n in self.layers], dim=1)
 
 
-def pool(states: torch.Tensor, content: torch.Tensor, pooling: str) -> torch.Tensor:
-    """One vector an example and layer.
+def pool(states: torch.Tensor, content: torch.Tensor, pooling: str | Sequence[str]) -> torch.Tensor:
+    """One vector an example, pooling and layer.
 
     Parameters
     ----------
@@ -105,17 +105,27 @@ def pool(states: torch.Tensor, content: torch.Tensor, pooling: str) -> torch.Ten
     content
         bool, shape (batch, tokens): the tokens that count.
     pooling
-        `mean` over the content tokens (zeros where there are none), or `cls`: the first token.
+        `mean` over the content tokens (zeros where there are none), or `cls`: the first token; or several.
 
     Returns
     -------
     torch.Tensor
-        Shape (batch, n_layers, width).
+        Shape (batch, n_poolings * n_layers, width): the layers of the first pooling, then those of the next.
     """
-    if pooling == "cls":
-        return states[:, :, 0]
+    poolings = [pooling] if isinstance(pooling, str) else pooling
+    return torch.cat([POOLINGS[name](states, content) for name in poolings], dim=1)
+
+
+def _mean(states: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
     weight = content[:, None, :, None].to(states.dtype)
     return (states * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)
+
+
+def _first(states: torch.Tensor, content: torch.Tensor) -> torch.Tensor:
+    return states[:, :, 0]
+
+
+POOLINGS = {"mean": _mean, "cls": _first}
 
 
 def shard_rows(lengths: Sequence[int], shard: int, shards: int) -> np.ndarray:
@@ -154,7 +164,7 @@ def embed(
     rows: Sequence[Sequence[int]],
     reader: LayerReader,
     tokenizer: PreTrainedTokenizerBase,
-    pooling: str,
+    pooling: str | Sequence[str],
     budget: int,
     device: torch.device,
     report: Callable[[int, int], None] = lambda sequences, tokens: None,
@@ -170,7 +180,7 @@ def embed(
     tokenizer
         Of the backbone.
     pooling
-        `mean` or `cls`.
+        `mean` or `cls`, or several, as in `pool`.
     budget
         Tokens in a batch, padding included.
     device
@@ -181,9 +191,10 @@ def embed(
     Returns
     -------
     numpy.ndarray
-        float32, shape (n_examples, n_layers, width).
+        float32, shape (n_examples, n_poolings * n_layers, width), as in `pool`.
     """
-    vectors = np.empty((len(rows), len(reader.layers), reader.width), dtype=np.float32)
+    columns = len(reader.layers) * (1 if isinstance(pooling, str) else len(pooling))
+    vectors = np.empty((len(rows), columns, reader.width), dtype=np.float32)
     for batch in budget_batches([len(row) for row in rows], budget):
         longest = max(len(rows[i]) for i in batch)
         ids = torch.full((len(batch), longest), tokenizer.pad_token_id or 0, dtype=torch.long)

@@ -36,7 +36,9 @@ def build_index(shards: Iterable[tuple[str, Sequence[str]]]) -> pd.DataFrame:
     return index
 
 
-def read_embeddings(folder: str | Path, ids: Sequence[str], layers: Sequence[int] | None = None) -> np.ndarray:
+def read_embeddings(
+    folder: str | Path, ids: Sequence[str], layers: Sequence[int] | None = None, pooling: str | None = None
+) -> np.ndarray:
     """Gather embeddings by id through memory maps: only the rows asked for are read.
 
     Parameters
@@ -47,6 +49,8 @@ def read_embeddings(folder: str | Path, ids: Sequence[str], layers: Sequence[int
         Examples in the order wanted.
     layers
         Layers out of those in the manifest, concatenated; all if None.
+    pooling
+        One out of those in the manifest; the first if None.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def read_embeddings(folder: str | Path, ids: Sequence[str], layers: Sequence[int
     Raises
     ------
     LexomeError
-        If an id or a layer was not embedded.
+        If an id, a layer or a pooling was not embedded.
     """
     folder = Path(folder)
     manifest = read_json(folder / "manifest.json")
@@ -67,7 +71,14 @@ def read_embeddings(folder: str | Path, ids: Sequence[str], layers: Sequence[int
             f"layers {sorted(absent)} of {manifest['backbone']} are not embedded; "
             f"list them in `embedding: layers` of that backbone (there now: {manifest['layers']})"
         )
-    columns = [manifest["layers"].index(layer) for layer in layers]
+    if pooling is not None and pooling not in manifest["pooling"]:
+        raise LexomeError(
+            f"the pooling {pooling} of {manifest['backbone']} is not embedded; list it in `embedding: pooling` of that "
+            f"backbone (there now: {', '.join(manifest['pooling'])})"
+        )
+    # A row holds the layers of the first pooling, then those of the next.
+    before = 0 if pooling is None else manifest["pooling"].index(pooling) * len(manifest["layers"])
+    columns = [before + manifest["layers"].index(layer) for layer in layers]
     index = pd.read_parquet(folder / "index.parquet").set_index("id")
     unknown = [i for i in ids if i not in index.index]
     if unknown:

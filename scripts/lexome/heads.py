@@ -9,6 +9,8 @@ from torch import nn
 
 from lexome.runtime import atomic, read_json, write_json
 
+ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
+
 
 class Standardise(nn.Module):
     """Centre and scale features by the statistics of the training examples, kept with the weights."""
@@ -30,7 +32,7 @@ class Standardise(nn.Module):
 
 
 class Head(nn.Module):
-    """Features to one logit a label: linear without hidden layers, else a perceptron with GELU and dropout.
+    """Features to one logit a label: linear without hidden layers, else a perceptron with dropout.
 
     Parameters
     ----------
@@ -40,21 +42,31 @@ class Head(nn.Module):
         Width of each hidden layer; none makes a (multi-label) logistic regression.
     dropout
         After each hidden layer.
+    activation
+        Of the hidden layers: `gelu` or `relu`.
     """
 
-    def __init__(self, n_features: int, n_labels: int, hidden: Sequence[int] = (), dropout: float = 0.0):
+    def __init__(
+        self,
+        n_features: int,
+        n_labels: int,
+        hidden: Sequence[int] = (),
+        dropout: float = 0.0,
+        activation: str = "gelu",
+    ):
         super().__init__()
         self.settings = {
             "n_features": n_features,
             "n_labels": n_labels,
             "hidden": list(hidden),
             "dropout": dropout,
+            "activation": activation,
         }
         self.standardise = Standardise(n_features)
         layers: list[nn.Module] = []
         width = n_features
         for size in hidden:
-            layers += [nn.Linear(width, size), nn.GELU(), nn.Dropout(dropout)]
+            layers += [nn.Linear(width, size), ACTIVATIONS[activation](), nn.Dropout(dropout)]
             width = size
         self.layers = nn.Sequential(*layers, nn.Linear(width, n_labels))
 

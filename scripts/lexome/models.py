@@ -118,7 +118,13 @@ def head(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: 
 
     set_seed(seed)
     device, objective = find_device(gpus), OBJECTIVES[data.task]
-    network = Head(data.train.features.shape[1], len(data.labels), settings["hidden"], settings["dropout"])
+    network = Head(
+        data.train.features.shape[1],
+        len(data.labels),
+        settings["hidden"],
+        settings["dropout"],
+        settings.get("activation", "gelu"),
+    )
     network.standardise.fit(torch.from_numpy(data.train.features))
     history = fit(
         network,
@@ -133,7 +139,7 @@ def head(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: 
     )
     parts = (torch.from_numpy(part.features).to(device) for part in (data.valid, data.test))
     valid, test = (predict(network, features, objective) for features in parts)
-    source = {name: settings[name] for name in ("backbone", "layers")}
+    source = {name: settings.get(name) for name in ("backbone", "layers", "pooling")}
     save_head(network.cpu(), folder, [label["id"] for label in data.labels], source)
     cost = _cost(sum(weights.numel() for weights in network.parameters()))
     return Trained(valid, test, history, cost | {"device": device.type})

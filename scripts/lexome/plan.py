@@ -4,12 +4,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from lexome.adapted import chain, check_adapted, corpus_files, resolve
 from lexome.errors import LexomeError
 from lexome.settings import check, file_spec, load_yaml
 
 DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
 TEXT_RULES = ("go_aspect", "texts")  # prepare rules whose examples are texts
+TEXT_KINDS = ("tfidf", "fine_tune", "head")  # kinds of models that predictors.py can use on a new text
 PREPARE_FILES = ("ontology", "annotations", "sequences", "taxonomy", "file")
 
 
@@ -35,6 +37,7 @@ def load_registries(folder: str | Path, config: Mapping) -> dict[str, dict]:
         if twice:
             raise LexomeError(f"config, {name}.{twice[0]}: {path} has this name already; choose another")
         registries[name] = entries | own
+    registries["backbones"] = resolve(registries["backbones"])
     return registries
 
 
@@ -54,7 +57,8 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
     for name, study in config["studies"].items():
         where = f"studies.{name}"
         mistakes += _check_variant(study["prepare"], "rule", rules, f"{where}.prepare")
-        mistakes += _check_files(study["prepare"], registries["datasets"], f"{where}.prepare")
+        wanted = study.get("enabled", True) is True
+        mistakes += _check_files(study["prepare"], registries["datasets"], f"{where}.prepare", wanted)
         for model_name, model in study["models"].items():
             at = f"{where}.models.{model_name}"
             mistakes += _check_variant(model, "kind", kinds, at)
@@ -67,6 +71,7 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
         if study.get("published") and study["published"] not in registries["published"]:
             known = ", ".join(registries["published"])
             mistakes.append(f"{where}.published: {study['published']!r} is not known; there are {known}")
+        mistakes += _check_interpret(study, config["seeds"], where)
         if study["trivial"] not in study["models"]:
             mistakes.append(
                 f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}"
@@ -75,6 +80,10 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
         if strangers:
             known = ", ".join(study["models"])
             mistakes.append(f"{where}.contrasts: {', '.join(sorted(strangers))} is not among its models: {known}")
+    mistakes += check_adapted(config["studies"], registries["backbones"])
+    for path in corpus_files(registries["backbones"], used_backbones(config["studies"])) if not mistakes else []:
+        mistakes += _check_file(path, registries["datasets"], "backbones, adapt.corpus.file")
+    mistakes += _check_classify(config)
     sources: dict[str, str] = {}
     for path in _ontology_paths(config["studies"]) if not mistakes else []:
         other = sources.setdefault(ontology_name(path), path)
@@ -94,20 +103,25 @@ def _check_variant(entry: Mapping, key: str, variants: Mapping[str, Mapping], wh
     return []
 
 
-def _check_files(prepare: Mapping, datasets: Mapping, where: str) -> list[str]:
+def _check_files(prepare: Mapping, datasets: Mapping, where: str, wanted: bool) -> list[str]:
+    """Files of a study; those of the user must exist if the study is `wanted` in any case."""
     mistakes = []
     for key in PREPARE_FILES:
         path = prepare.get(key)
-        if not isinstance(path, str):
-            continue
-        if is_downloaded(path):
-            try:
-                file_spec(datasets, path)
-            except LexomeError as error:
-                mistakes.append(f"{where}.{key}: {error}")
-        elif not Path(path).is_file():
-            mistakes.append(f"{where}.{key}: no file {path}; give the path from the folder you run snakemake in")
+        if isinstance(path, str) and (wanted or is_downloaded(path)):
+            mistakes += _check_file(path, datasets, f"{where}.{key}")
     return mistakes
+
+
+def _check_file(path: str, datasets: Mapping, where: str) -> list[str]:
+    if is_downloaded(path):
+        try:
+            file_spec(datasets, path)
+        except LexomeError as error:
+            return [f"{where}: {error}"]
+    elif not Path(path).is_file():
+        return [f"{where}: no file {path}; give the path from the folder you run snakemake in"]
+    return []
 
 
 def _check_backbone(model: Mapping, backbones: Mapping, where: str) -> list[str]:
@@ -116,17 +130,107 @@ def _check_backbone(model: Mapping, backbones: Mapping, where: str) -> list[str]
     if model["backbone"] not in backbones:
         return [f"{where}.backbone: {model['backbone']!r} is not known; there are {', '.join(backbones)}"]
     backbone = backbones[model["backbone"]]
-    if "path" in backbone:
-        folder = backbone["path"]
+    root = chain(backbones, model["backbone"])[-1]
+    if "path" in backbones[root]:
+        folder = backbones[root]["path"]
         lacking = " and no ".join(name for name in BACKBONE_FILES if not any(Path(folder).glob(name)))
         if lacking:
-            mend = f"`path` of {model['backbone']} is given from the folder you run snakemake in"
+            mend = f"`path` of {root} is given from the folder you run snakemake in"
             return [f"{where}.backbone: no {lacking} in {folder}; {mend}"]
     embedded = backbone["embedding"]["layers"]
     absent = sorted(set(model.get("layers", [])) - set(embedded))
     if absent:
         return [f"{where}.layers: {absent} are not embedded; `embedding: layers` of {model['backbone']} has {embedded}"]
+    known = poolings(backbone)
+    if model.get("pooling", known[0]) not in known:
+        mend = f"`embedding: pooling` of {model['backbone']} has {', '.join(known)}"
+        return [f"{where}.pooling: {model['pooling']} is not embedded; {mend}"]
     return []
+
+
+def _check_interpret(study: Mapping, seeds: list[int], where: str) -> list[str]:
+    entry = study.get("interpret")
+    if not entry:
+        return []
+    if study["prepare"]["rule"] not in TEXT_RULES:
+        return [f"{where}.interpret: only texts are explained; leave the key out"]
+    tuned = [name for name, model in study["models"].items() if model["kind"] == "fine_tune"]
+    if entry["model"] not in tuned:
+        known = f"there are {', '.join(tuned)}" if tuned else "there is none; set `interpret: null`"
+        return [f"{where}.interpret.model: {entry['model']!r} is no model of the kind fine_tune here; {known}"]
+    trained = study["models"][entry["model"]].get("seeds", seeds)
+    if entry["seed"] not in trained:
+        return [f"{where}.interpret.seed: {entry['model']} is trained with {', '.join(map(str, trained))}"]
+    return []
+
+
+def poolings(backbone: Mapping) -> list[str]:
+    """The poolings that a backbone's embeddings are stored in; models take the first unless they name another."""
+    entry = backbone["embedding"]["pooling"]
+    return [entry] if isinstance(entry, str) else list(entry)
+
+
+def _check_classify(config: Mapping) -> list[str]:
+    mistakes = []
+    text = config.get("text")
+    if text and not Path(text).is_file():
+        mistakes.append(f"text: no file {text}; give the path from the folder you run snakemake in")
+    elif text and set("{}") & set(text):
+        mistakes.append(f"text: {text}: Snakemake takes braces in a path for wildcards; rename the file")
+    run, studies = config.get("classify"), config["studies"]
+    if not run:
+        return mistakes
+    if run["study"] not in studies:
+        return [*mistakes, f"classify.study: {run['study']!r} is not known; there are {', '.join(studies)}"]
+    study = studies[run["study"]]
+    if study["prepare"]["rule"] not in TEXT_RULES:
+        known = [name for name, other in studies.items() if other["prepare"]["rule"] in TEXT_RULES]
+        mend = f"choose one of {', '.join(known)}" if known else "the config has no study of texts"
+        return [*mistakes, f"classify.study: {run['study']!r} reads sequences, not texts; {mend}"]
+    if run["split"] not in study["splits"]:
+        known = ", ".join(study["splits"])
+        mistakes.append(f"classify.split: {run['split']!r} is not a split of {run['study']}; there are {known}")
+    able = [name for name, model in study["models"].items() if model["kind"] in TEXT_KINDS]
+    if run["model"] not in able:
+        what = "reads no text" if run["model"] in study["models"] else f"is not a model of {run['study']}"
+        return [*mistakes, f"classify.model: {run['model']!r} {what}; choose one of {', '.join(able)}"]
+    seeds = study["models"][run["model"]].get("seeds", config["seeds"])
+    if int(run["seed"]) not in seeds:
+        known = ", ".join(map(str, seeds))
+        mistakes.append(f"classify.seed: {run['model']} is not trained with seed {run['seed']}; there are {known}")
+    return mistakes
+
+
+def classify_settings(config: Mapping) -> Mapping:
+    """Which run classifies texts: `study`, `split`, `model` and `seed`.
+
+    Raises
+    ------
+    LexomeError
+        If the config does not say, or the study is off.
+    """
+    if not config.get("classify"):
+        raise LexomeError(
+            "config, classify: missing; say which run reads the text, as in config/config.yaml: "
+            "classify: {study: ..., split: ..., model: ..., seed: 0}"
+        )
+    # On the command line (`--config classify={seed: 1}`) Snakemake reads the number as text.
+    run = {**config["classify"], "seed": int(config["classify"]["seed"])}
+    if run["study"] not in config["studies"]:
+        raise LexomeError(f"config, classify.study: {run['study']} is off; choose another study")
+    return run
+
+
+def text_name(path: str) -> str:
+    """The name of a text's results: its file's, without suffix and without signs that are awkward in paths."""
+    return re.sub(r"[^\w.-]+", "-", PurePosixPath(path).stem).strip(".-") or "text"
+
+
+def classified_folder(config: Mapping, sample: str) -> str:
+    """Where the classified text goes; `sample` is the text that is read where the config names none."""
+    run = config.get("classify")
+    folder = f"results/{run['study']}/{run['split']}/classified" if run else "results/classified"
+    return f"{folder}/{text_name(config.get('text') or sample)}"
 
 
 def is_downloaded(path: str) -> bool:
@@ -160,6 +264,16 @@ def downloaded_files(studies: Mapping) -> list[str]:
     """Every file that the download stage makes for these studies."""
     paths = {path for study in studies.values() for path in prepare_files(study)}
     return sorted(path for path in paths if is_downloaded(path))
+
+
+def downloaded_corpora(studies: Mapping, backbones: Mapping) -> list[str]:
+    """Files of texts, for adapting the backbones of these studies, that the download stage makes."""
+    return [path for path in corpus_files(backbones, used_backbones(studies)) if is_downloaded(path)]
+
+
+def downloaded_backbones(studies: Mapping, backbones: Mapping) -> list[str]:
+    """Names of the backbones that these studies start from; an adapted one is made of another."""
+    return sorted({chain(backbones, name)[-1] for name in used_backbones(studies)})
 
 
 def used_datasets(study: Mapping) -> list[str]:

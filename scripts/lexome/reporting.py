@@ -355,6 +355,8 @@ def describe_source(entry: Mapping) -> dict:
     versions = [entry.get(key) for key in ("version", "revision", "package", "path")]
     if entry.get("init"):
         versions.append("random weights")
+    if entry.get("adapt"):
+        versions.append(f"adapted from {entry['adapt']['backbone']}")
     licence = entry.get("licence") or ""
     files = (entry.get("files") or {}).items()
     return {
@@ -368,6 +370,20 @@ def describe_source(entry: Mapping) -> dict:
         "parameters": entry.get("parameters"),
         "files": [{"name": name, "sha256": spec.get("sha256"), "size": spec.get("size")} for name, spec in files],
     }
+
+
+def adaptation_note(told: Mapping) -> str:
+    """What a backbone was adapted to, and what that did to its perplexity: of `<name>.adaptation.json`."""
+    corpus, held = told["corpus"], told["perplexity"]["valid"]
+    subsets = " and ".join(corpus.get("subsets", [])).replace("left_out", "left out")
+    where = corpus.get("file") or f"{subsets} of {corpus['study']}, {corpus['split']} split"
+    seen = "they may hold valid and test texts, without labels" if told["transductive"] else "no valid or test texts"
+    head = " (with a new head, trained on the unadapted weights)" if told["head"] == "new" else ""
+    return (
+        f"{told['base']} trained on to tell {told['mask']:.0%} masked tokens of {told['texts']['train']:,} texts "
+        f"({where}; {seen}). Perplexity of {held['texts']:,} other texts: {figure_text(held['before'])} before{head}, "
+        f"{figure_text(held['after'])} after, ratio {figure_text(held['ratio'])}."
+    )
 
 
 def plain(value: object) -> object:

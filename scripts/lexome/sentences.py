@@ -3,8 +3,6 @@
 import re
 from typing import NamedTuple
 
-from pysbd import Segmenter
-
 _LINE = r"(?:\r\n|\r(?!\n)|\n)"
 _BLANK = r"[^\S\r\n]"
 # Paragraphs end at a blank line, at a form feed or Unicode's own sign, and where a bulleted line follows.
@@ -32,6 +30,13 @@ class Sentence(NamedTuple):
     paragraph: int
 
 
+def split_paragraphs(text: str) -> list[tuple[int, int]]:
+    """Start and end of each paragraph of a text that is not white space alone."""
+    cuts = [(cut.start(), cut.end()) for cut in _PARAGRAPH.finditer(text)]
+    starts, ends = [0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)]
+    return [(start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
+
+
 def split_sentences(text: str) -> list[Sentence]:
     """Part a text in English into sentences.
 
@@ -43,21 +48,16 @@ def split_sentences(text: str) -> list[Sentence]:
     places, and the places it can guess are wrong where a sentence comes twice or holds a sign that it uses itself; so
     they are found here by counting the characters that are not white space.
     """
-    sentences: list[Sentence] = []
-    paragraph = start = 0
-    for end, following in [*((cut.start(), cut.end()) for cut in _PARAGRAPH.finditer(text)), (len(text), len(text))]:
-        found = [Sentence(start + first, start + last, paragraph) for first, last in _spans(text[start:end])]
-        sentences += found
-        paragraph += bool(found)
-        start = following
-    return sentences
+    return [
+        Sentence(start + first, start + last, number)
+        for number, (start, end) in enumerate(split_paragraphs(text))
+        for first, last in _spans(text[start:end])
+    ]
 
 
 def _spans(paragraph: str) -> list[tuple[int, int]]:
     """Start and end of each sentence of a paragraph."""
     places = [place for place, character in enumerate(paragraph) if not character.isspace()]
-    if not places:
-        return []
     solid = "".join(paragraph[place] for place in places)
     spans, first = [], 0
     for end in [*_ends(paragraph, solid), len(solid)]:
@@ -71,14 +71,12 @@ def _spans(paragraph: str) -> list[tuple[int, int]]:
 
 def _ends(paragraph: str, solid: str) -> list[int]:
     """Where sentences end within the characters that are not white space, but for the last end; ascending."""
+    from pysbd import Segmenter  # a stage that asks for paragraphs only need not have it
+
     # pysbd takes every line break for an end.
     line = "".join(" " if character.isspace() else character for character in paragraph)
-    try:
-        sentences = Segmenter(language="en").processor(line).process()
-    except (re.error, IndexError):  # signs that it uses itself
-        sentences = []
     ends, at = [], 0
-    for sentence in sentences:
+    for sentence in Segmenter(language="en").processor(line).process():
         own = "".join(sentence.split())
         if not solid.startswith(own, at):
             # pysbd has changed or dropped signs; look for the end of what it gave.

@@ -138,9 +138,7 @@ def choose_classes(table: pd.DataFrame, labels: Sequence[str] | None, path: str 
     return chosen
 
 
-def drop_repetitions(
-    table: pd.DataFrame, duplicates: str, conflicts: str, noun: str, counts: Counts
-) -> pd.DataFrame:
+def drop_repetitions(table: pd.DataFrame, duplicates: str, conflicts: str, noun: str, counts: Counts) -> pd.DataFrame:
     """Drop rows whose text stands in the table more than once.
 
     Parameters

@@ -1,8 +1,13 @@
 """What several tests share: a tiny backbone with random weights, a server that fails on demand."""
 
+import hypothesis
 import pytest
 
 from fake_site import serve
+
+# No test asserts a time.
+hypothesis.settings.register_profile("lexome", deadline=None)
+hypothesis.settings.load_profile("lexome")
 
 
 @pytest.fixture(scope="session")

@@ -80,10 +80,13 @@ def test_learns_and_leaves_a_model_that_loads(engine, task, backbone, tmp_path, 
     assert run.cost == {"parameters": size, "trained_parameters": size, "device": "cpu"}
 
 
-def test_engines_agree_without_dropout(study, tmp_path):
+@pytest.mark.parametrize("grouped", [False, True])
+def test_engines_agree_without_dropout(grouped, study, tmp_path):
     """The same first weights, batches, schedule, decay and clipping: what is left is rounding."""
     data = dataclasses.replace(study, backbone=str(make_backbone(tmp_path / "sober", dropout=0.0)))
-    settings = [settings_of(engine, weight_decay=0.1, monitor="valid_loss") for engine in ENGINES]
+    settings = [
+        settings_of(engine, weight_decay=0.1, monitor="valid_loss", group_by_length=grouped) for engine in ENGINES
+    ]
     runs = [fine_tune(data, each, 3, tmp_path / each["engine"] / "model", 0) for each in settings]
     np.testing.assert_allclose(runs[0].test, runs[1].test, atol=1e-3)
     assert len(runs[0].history) == len(runs[1].history) == 4
@@ -93,7 +96,7 @@ def test_engines_agree_without_dropout(study, tmp_path):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_repeats_by_seed_and_goes_on_after_an_interruption(engine, study, tmp_path, monkeypatch):
-    settings = settings_of(engine, epochs=2)
+    settings = settings_of(engine, epochs=2, group_by_length=True)
     whole = fine_tune(study, settings, 5, tmp_path / "whole" / "model", 0)
     other = fine_tune(study, settings, 6, tmp_path / "other" / "model", 0)
     calls, figures = [], finetuning.FIGURES["multi_class"]

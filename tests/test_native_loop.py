@@ -69,6 +69,26 @@ def test_losses_equal_scikit_learn():
     assert loss_of(logits, labels) == pytest.approx(log_loss(labels.ravel(), each), rel=1e-5)
 
 
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=400), st.integers(1, 9), st.integers(1, 5), st.booleans())
+def test_batches_of_an_epoch_hold_every_row_once(lengths, size, epoch, grouped):
+    parts = native_loop.epoch_batches(lengths, size, 0, epoch, grouped)
+    assert sorted(np.concatenate(parts)) == list(range(len(lengths)))
+    # Slices of the flat order are the same batches, as the Trainer makes them.
+    assert all(len(part) == size for part in parts[:-1])
+    assert len(parts[-1]) <= size
+
+
+def test_grouping_saves_padding_and_shuffles_the_batches():
+    lengths = np.random.default_rng(0).integers(5, 100, size=403)
+
+    def padded(grouped, epoch=1):
+        return [lengths[part].max() * len(part) for part in native_loop.epoch_batches(lengths, 8, 0, epoch, grouped)]
+
+    assert sum(padded(True)) < 1.1 * lengths.sum() < 1.5 * lengths.sum() < sum(padded(False))
+    assert padded(True) != padded(True, epoch=2)
+    assert padded(True)[:50] != sorted(padded(True)[:50])
+
+
 def test_predictions_do_not_depend_on_the_batch(backbone):
     model, some = build_classifier(backbone, ["a", "b"], "multi_class"), examples(30, 3)
     together = predict(model, some, 0, CPU, batch_size=7)

@@ -16,6 +16,7 @@ TRAINING = {
     "epochs": 3,
     "warmup_ratio": 0.1,
     "max_length": 12,
+    "group_by_length": False,
     "monitor": None,
 }
 

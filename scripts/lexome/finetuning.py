@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy.special import expit, softmax
 from torch import nn
+from torch.utils.data import Sampler
 from transformers import AutoConfig, AutoModelForSequenceClassification
 from transformers.utils import logging as hub_logging
 
@@ -131,6 +132,25 @@ def probabilities(logits: np.ndarray, task: str) -> np.ndarray:
     return softmax(logits, axis=1) if task == "multi_class" else expit(logits)
 
 
+class EpochSampler(Sampler):
+    """Rows of an epoch in the order of `native_loop.epoch_batches`; accelerate tells it the epoch (0, 1, ...)."""
+
+    def __init__(self, lengths: Sequence[int], settings: Mapping, seed: int):
+        self._lengths, self._settings, self._seed, self._epoch = lengths, settings, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is drawn next."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        size, grouped = self._settings["batch_size"], self._settings["group_by_length"]
+        for rows in native_loop.epoch_batches(self._lengths, size, self._seed, self._epoch + 1, grouped):
+            yield from rows.tolist()
+
+
 def trainer(
     model: nn.Module,
     train: Examples,
@@ -160,6 +180,12 @@ def trainer(
 
         def on_train_end(self, args, state, control, **rest):
             self.line.close()
+
+    class SameOrder(Trainer):
+        """The Trainer with the native loop's order of the examples."""
+
+        def _get_train_sampler(self, train_dataset=None):
+            return EpochSampler([len(row) for row in train.rows], settings, seed)
 
     monitor = settings["monitor"]
     arguments = TrainingArguments(
@@ -192,7 +218,7 @@ def trainer(
     )
     # On a machine with several GPUs the Trainer would spread every batch over all of them.
     arguments._n_gpu = min(arguments.n_gpu, 1)
-    engine = Trainer(
+    engine = SameOrder(
         model=model,
         args=arguments,
         train_dataset=train,

@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 # Parts of a trunk that a masked-LM never uses: they may be lacking.
 UNUSED = ("pooler", "contact_head")
-# Batches that are filled from texts of like length.
-POOL = 20
 
 
 @dataclass(frozen=True)
@@ -77,13 +75,8 @@ def read_corpus(table: pd.DataFrame, tokenizer: PreTrainedTokenizerBase, setting
 
 def batches(corpus: Corpus, size: int, seed: int, epoch: int) -> list[np.ndarray]:
     """The training texts of an epoch in random order, texts of like length together: little padding."""
-    lengths = np.array([len(corpus.rows[place]) for place in corpus.train])
-    order = native_loop.epoch_order(len(lengths), seed, epoch).numpy()
-    pools = [order[start : start + size * POOL] for start in range(0, len(order), size * POOL)]
-    pools = [pool[np.argsort(lengths[pool], kind="stable")] for pool in pools]
-    parts = [pool[start : start + size] for pool in pools for start in range(0, len(pool), size)]
-    shuffled = np.random.default_rng([seed, epoch]).permutation(len(parts))
-    return [corpus.train[parts[at]] for at in shuffled]
+    lengths = [len(corpus.rows[place]) for place in corpus.train]
+    return [corpus.train[rows] for rows in native_loop.epoch_batches(lengths, size, seed, epoch, True)]
 
 
 def load_masked_lm(folder: str | Path) -> tuple[nn.Module, bool]:

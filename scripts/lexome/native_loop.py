@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 Score = Callable[[np.ndarray], dict[str, float]]
 
+# Batches in a pool whose rows are sorted by length.
+POOL = 20
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -103,6 +106,27 @@ def epoch_order(n_examples: int, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(n_examples, generator=torch.Generator().manual_seed(seed + epoch - 1))
 
 
+def epoch_batches(lengths: Sequence[int], size: int, seed: int, epoch: int, group_by_length: bool) -> list[np.ndarray]:
+    """Rows of each batch of an epoch (1, 2, ...); only the last batch may be smaller than `size`.
+
+    With `group_by_length`, the shuffled rows are sorted by length within pools of `POOL` batches, and the batches are
+    shuffled again: rows of like length meet, so that little is padded, and short and long batches alternate.
+    """
+    order = epoch_order(len(lengths), seed, epoch).numpy()
+    starts = range(0, len(order), size)
+    if not group_by_length:
+        return [order[start : start + size] for start in starts]
+    lengths = np.asarray(lengths)
+    for start in range(0, len(order), size * POOL):
+        pool = order[start : start + size * POOL]
+        # The longest first, so that a batch that is not full holds the shortest.
+        order[start : start + size * POOL] = pool[np.argsort(-lengths[pool], kind="stable")]
+    batches = [order[start : start + size] for start in starts]
+    full = len(order) // size
+    shuffled = np.random.default_rng([seed, epoch]).permutation(full)
+    return [batches[at] for at in shuffled] + batches[full:]
+
+
 def improves(record: Mapping, best: Mapping | None, monitor: str) -> bool:
     """Whether a record of the history is better than the best one: a loss is smaller, all else greater."""
     sign = -1 if monitor.endswith("_loss") else 1
@@ -158,8 +182,8 @@ def fit(
         Examples with targets.
     settings
         `learning_rate`, `weight_decay` (of matrices, not of biases and norms), `batch_size`, `epochs`,
-        `warmup_ratio` (share of all steps) and `monitor`: the figure of the history whose best epoch is kept, or
-        None for the last epoch.
+        `warmup_ratio` (share of all steps), `group_by_length` (see `epoch_batches`) and `monitor`: the
+        figure of the history whose best epoch is kept, or None for the last epoch.
     seed
         Of the order of examples and dropout.
     pad
@@ -201,7 +225,8 @@ def fit(
     for epoch in range(len(history) + 1, epochs + 1):
         model.train()
         total = torch.zeros((), device=device)
-        batches = epoch_order(len(train), seed, epoch).split(settings["batch_size"])
+        grouped = settings["group_by_length"]
+        batches = epoch_batches([len(row) for row in train.rows], settings["batch_size"], seed, epoch, grouped)
         for rows in progress(batches, unit="batch", desc=f"epoch {epoch}/{epochs}"):
             for group in optimiser.param_groups:
                 group["lr"] = settings["learning_rate"] * linear_schedule(step, warmup, steps)

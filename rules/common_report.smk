@@ -4,7 +4,6 @@ Needs: what rules/common.smk defines.
 Makes: no file.
 """
 
-
 # Interpret
 
 # Figures of a run that is explained: title, and what Snakemake's own report calls them.
@@ -263,7 +262,11 @@ def report_inputs(wildcards):
             ]
             if run := explained(study, split):
                 paths = [entry["path"] for entry in run["figures"]]
-                files[f"{study}_{split}_explained"] = [run["verdict"], run["page"], *paths]
+                files[f"{study}_{split}_explained"] = [
+                    run["verdict"],
+                    run["page"],
+                    *paths,
+                ]
     return files
 
 

@@ -6,6 +6,10 @@ Makes: results/<study>/<split>/classified/<name of the text>/: sentences.tsv, se
 summary.txt. The target is `snakemake classify_text`; the rules have no wildcards, because the config names one text.
 """
 
+# A mistake that an input function finds comes with a traceback; here it is one line.
+if "classify_text" in sys.argv:
+    plan.classify_settings(config)
+
 
 rule score_sentences:
     input:

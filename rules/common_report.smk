@@ -331,6 +331,7 @@ def report_structure(wildcards):
             "trivial": entry["trivial"],
             "headline": entry["headline"],
             "models": list(entry["models"]),
+            "beside": [name for name in entry.get("beside", []) if name in studies],
             "splits": splits,
         }
     return structure

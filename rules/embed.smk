@@ -13,6 +13,7 @@ rule embed_sequences:
     output:
         vectors="results/{study}/embeddings/{backbone}/shards/{shard}.npy",
         ids="results/{study}/embeddings/{backbone}/shards/{shard}.parquet",
+        cost="results/{study}/embeddings/{backbone}/shards/{shard}.json",
     log:
         "results/logs/embed_sequences/{study}/{backbone}/{shard}.log",
     benchmark:
@@ -39,6 +40,7 @@ rule index_embeddings:
     input:
         vectors=shard_files("npy"),
         ids=shard_files("parquet"),
+        costs=shard_files("json"),
     output:
         index="results/{study}/embeddings/{backbone}/index.parquet",
         manifest="results/{study}/embeddings/{backbone}/manifest.json",

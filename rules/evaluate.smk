@@ -2,7 +2,8 @@
 
 Needs: predictions and costs of every run, examples, split; config/published.yaml.
 Makes: .../metrics.json, replicates.npz, per_label.parquet of every run; results/<study>/<split>/comparison.tsv,
-differences.tsv (paired, against the study's trivial model) and costs.tsv. Models are judged on test labels here and nowhere else.
+differences.tsv (paired: every model against the study's trivial one, and the pairs of its `contrasts`) and costs.tsv.
+Models are judged on test labels here and nowhere else.
 """
 
 

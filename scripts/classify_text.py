@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from lexome import page
-from lexome.bootstrap import interval
-from lexome.classified import label_names, overview, read_table, read_text, summary_line, write_workbook
+from lexome.bootstrap import FEWEST_GROUPS, interval
+from lexome.classified import label_names, overview, read_table, summary_line, write_workbook
+from lexome.errors import LexomeError
 from lexome.look import lower_is_better, metric_title, plural, save
 from lexome.reporting import interval_text, number_text
 from lexome.runtime import atomic, job, read_json
 from lexome.textpage import coloured_paragraphs, label_looks, shares
-
-# As in compare_models: resamples of fewer groups would pass chance off as certainty.
-FEWEST_GROUPS = 10
+from lexome.texts import read_text
 
 
 def classify_text(
@@ -76,11 +75,20 @@ def classify_text(
 
 
 def figures(metric: str, judged: list[dict], level: float) -> dict:
-    """A metric on test for each run: `title`, `n`, `lower_is_better`, and `cells` of `value` and `interval` as text."""
+    """A metric on test for each run: `title`, `n`, `lower`, and `cells` of `value` and `interval` as text.
+
+    Raises
+    ------
+    LexomeError
+        If the runs have no such metric, with those that they have.
+    """
     cells, n = [], 0
     for run in judged:
         metrics = read_json(run["metrics"])
-        row = next(row for row in metrics["rows"] if (row["subset"], row["metric"]) == ("test", metric))
+        found = {row["metric"]: row for row in metrics["rows"] if row["subset"] == "test"}
+        if metric not in found:
+            raise LexomeError(f"headline: {run['metrics']} has no {metric!r}; there are {', '.join(found)}")
+        row = found[metric]
         value, between = "none", ""
         if row["value"] is not None:
             value, n = number_text(row["value"]), row["n"]

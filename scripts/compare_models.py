@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lexome.bootstrap import combine_seeds, interval, paired_difference, stream
+from lexome.bootstrap import FEWEST_GROUPS, combine_seeds, interval, paired_difference, stream
 from lexome.errors import LexomeError
 from lexome.runtime import atomic, read_json
 
-# Resamples of fewer groups hardly differ, and their intervals would pass chance off as certainty.
-FEWEST_GROUPS = 10
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
-DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
-COSTS = ["study", "split", "model", "seconds", "parameters", "energy_wh", "seeds"]
+DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n", "seeds"]
+SPENT = ["seconds", "embedding_seconds", "parameters", "energy_wh", "cut"]  # of cost.json, see train_model
 
 
 def compare_models(
@@ -48,11 +46,12 @@ def compare_models(
         and training runs, and are empty below `FEWEST_GROUPS` groups of examples; n = units (proteins, terms)
         that define it, the fewest of those runs.
     differences_out
-        model - reference under the same resamples; n = the fewer units of the two. The trivial model is the reference
-        of all others; the contrasts follow.
+        model - reference under the same resamples and, if both have the same seeds, the same draws of seeds; n and
+        `seeds` = the fewer units and seeds of the two. The trivial model is the reference of all others; the contrasts
+        follow.
     costs_out
-        What a training took, as means over the `seeds` runs: `seconds`, `parameters`, `energy_wh` (an estimate). In a
-        table of its own, because seconds differ from run to run and figures do not.
+        What a run took, as means over the `seeds` runs, see `train_model.describe_cost`. In a table of its own,
+        because seconds differ from run to run and figures do not.
 
     Raises
     ------
@@ -94,7 +93,7 @@ def _over_seeds(
         figure |= {"n": 0, "seeds": 0, "source": "measured"}
         if defined:
             values = np.stack([draw[f"{subset}/{metric}"] for _, draw in defined])
-            replicates = combine_seeds(values, stream(settings["seed"], model))
+            replicates = combine_seeds(values, stream(settings["seed"], *(str(row["seed"]) for row, _ in defined)))
             combined[subset, metric, model] = replicates
             figure["value"] = float(np.mean([row["value"] for row, _ in defined]))
             if groups[subset] >= FEWEST_GROUPS:
@@ -123,7 +122,7 @@ def _differences(
         for subset, metric in dict.fromkeys((row["subset"], row["metric"]) for row in figures):
             row, other = found[subset, metric, model], found[subset, metric, reference]
             difference = {key: row[key] for key in ("study", "split", "subset", "model", "metric")}
-            difference |= {"reference": reference, "n": min(row["n"], other["n"])}
+            difference |= {"reference": reference, **{key: min(row[key], other[key]) for key in ("n", "seeds")}}
             if difference["n"]:
                 drawn = paired_difference(combined[subset, metric, model], combined[subset, metric, reference])
                 difference["difference"] = row["value"] - other["value"]
@@ -137,10 +136,11 @@ def _write_costs(path: str | Path, runs: list[dict], costs: list[dict]) -> None:
     """TSV of the mean cost of each model over its seeds, in the order of the runs; unknown costs are empty."""
     where = [{key: run["rows"][0][key] for key in ("study", "split", "model")} for run in runs]
     table = pd.DataFrame([name | cost for name, cost in zip(where, costs, strict=True)])
+    table[SPENT] = table[SPENT].astype(float)
     by_model = table.groupby(["study", "split", "model"], sort=False)
-    means = by_model[["seconds", "parameters", "energy_wh"]].mean().assign(seeds=by_model.size()).reset_index()
+    means = by_model[SPENT].mean().assign(seeds=by_model.size()).reset_index()
     with atomic(path) as temporary:
-        means[COSTS].to_csv(temporary, sep="\t", index=False, float_format=_number)
+        means.to_csv(temporary, sep="\t", index=False, float_format=_number)
 
 
 def _check_runs(paths: list[str | Path], runs: list[dict]) -> None:

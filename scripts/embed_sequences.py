@@ -1,12 +1,12 @@
 """Embed one shard of a study's examples with a frozen backbone."""
 
 import logging
-import time
 
 import numpy as np
 import pandas as pd
 
-from lexome.runtime import atomic, job, progress, write_parquet
+from lexome.costs import describe, stopwatch
+from lexome.runtime import atomic, job, progress, write_json, write_parquet
 
 
 def embed_sequences(
@@ -20,8 +20,12 @@ def embed_sequences(
     gpus: int,
     vectors_path: str,
     ids_path: str,
+    cost_path: str,
 ) -> None:
-    """Write the shard's vectors, float32 `.npy` of shape (rows, poolings * layers, width), and the ids of its rows.
+    """Write the shard's vectors, its rows, and what it took.
+
+    The vectors are float32 `.npy` of shape (rows, poolings * layers, width); the rows `id`, `tokens` (how many, special
+    ones included) and `truncated` (whether the backbone saw a part only); the cost as in `costs.describe`.
 
     Parameters
     ----------
@@ -44,8 +48,8 @@ def embed_sequences(
     reader = LayerReader(load_backbone(backbone, device), settings["layers"])
     logging.info("%d sequences on %s, torch %s", len(chosen), device, torch.__version__)
 
-    started = time.perf_counter()
-    with progress(total=sum(chosen["length"]), unit="tokens", desc=f"shard {shard + 1}/{shards}") as line:
+    line = progress(total=sum(chosen["length"]), unit="tokens", desc=f"shard {shard + 1}/{shards}")
+    with stopwatch() as measured, line:
         vectors = embed(
             list(chosen["input_ids"]),
             reader,
@@ -55,9 +59,11 @@ def embed_sequences(
             device,
             report=lambda _sequences, n_tokens: line.update(n_tokens),
         )
-    seconds = time.perf_counter() - started
+    seconds = measured["seconds"]
     logging.info("%.1f sequences/s, %.0f tokens/s", len(chosen) / seconds, sum(chosen["length"]) / seconds)
-    write_parquet(ids_path, pd.DataFrame({"id": chosen["id"]}))
+    rows = {"id": chosen["id"], "tokens": chosen["length"], "truncated": chosen["truncated"]}
+    write_parquet(ids_path, pd.DataFrame(rows))
+    write_json(cost_path, describe(measured, device.type))
     with atomic(vectors_path) as temporary, open(temporary, "wb") as file:
         np.save(file, vectors)
 
@@ -75,4 +81,5 @@ if __name__ == "__main__":
             snakemake.resources.get("gpu", 0),
             snakemake.output.vectors,
             snakemake.output.ids,
+            snakemake.output.cost,
         )

@@ -171,7 +171,11 @@ def word_table(
 def removable(words: pd.DataFrame) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Spans and values of the words of a text that the check may remove: those with a letter or a digit."""
     own = words[[WORD.fullmatch(word) is not None for word in words["word"]]]
-    values = {deletion.ATTRIBUTED: own["attribution"].to_numpy(), GRADIENT: own[GRADIENT].to_numpy()}
+    values = {
+        deletion.ATTRIBUTED: own["attribution"].to_numpy(),
+        GRADIENT: own[GRADIENT].to_numpy(),
+        deletion.FIRST: -np.arange(len(own)),
+    }
     return own[["start", "end"]].to_numpy(dtype=np.int64), values
 
 
@@ -182,11 +186,12 @@ def check(
     level, n = bootstrap["level"], len(explained)
     drops = deletion.probability_drops(explained, probability, SHARES, DRAWS, bootstrap["seed"])
     counts = deletion.resample(table["group"], bootstrap["replicates"], bootstrap["seed"])
-    first, random = deletion.ATTRIBUTED, deletion.RANDOM
-    against = {name: deletion.difference(drops, first, name, counts, level) for name in drops if name != first}
+    own, random = deletion.ATTRIBUTED, deletion.RANDOM
+    against = {name: deletion.difference(drops, own, name, counts, level) for name in drops if name != own}
     meaning = deletion.judge(against[random]["low"], table["group"].nunique())
     report = {
-        "verdict": deletion.verdict(against[random], meaning, n, SHARES, level),
+        "verdict": deletion.verdict(against[random], meaning, n, SHARES, level)
+        + deletion.verdict_on_first(against[deletion.FIRST], meaning),
         "means_something": meaning,
         "model": settings["model"],
         "seed": settings["seed"],

@@ -6,17 +6,29 @@ import numpy as np
 import pandas as pd
 
 from lexome.embedding_store import build_index
-from lexome.runtime import job, write_json, write_parquet
+from lexome.runtime import job, read_json, write_json, write_parquet
 
 
 def index_embeddings(
-    vectors: list[str], ids: list[str], backbone: str, settings: dict, index_path: str, manifest_path: str
+    vectors: list[str],
+    ids: list[str],
+    costs: list[str],
+    backbone: str,
+    settings: dict,
+    index_path: str,
+    manifest_path: str,
 ) -> None:
-    """Write `index.parquet` (id, shard, row) and `manifest.json` (backbone, layers, pooling, width, dtype, rows)."""
+    """Write `index.parquet` (id, shard, row) and `manifest.json`.
+
+    The manifest tells the backbone, layers, pooling, width, dtype, rows, how many of them were truncated, and seconds
+    and energy of all shards together.
+    """
     folder = Path(index_path).parent
     names = [str(Path(path).relative_to(folder)) for path in vectors]
-    index = build_index(zip(names, (pd.read_parquet(path)["id"] for path in ids), strict=True))
+    rows = [pd.read_parquet(path) for path in ids]
+    index = build_index(zip(names, (table["id"] for table in rows), strict=True))
     shapes = [np.load(path, mmap_mode="r").shape for path in vectors]
+    spent = pd.DataFrame([read_json(path) for path in costs])
     write_parquet(index_path, index)
     write_json(
         manifest_path,
@@ -27,7 +39,10 @@ def index_embeddings(
             "width": shapes[0][2],
             "dtype": "float32",
             "rows": len(index),
+            "truncated": int(sum(table["truncated"].sum() for table in rows)),
             "shards": {name: shape[0] for name, shape in zip(names, shapes, strict=True)},
+            "seconds": float(spent["seconds"].sum()),
+            "energy_wh": None if spent["energy_wh"].isna().any() else float(spent["energy_wh"].sum()),
         },
     )
 
@@ -37,6 +52,7 @@ if __name__ == "__main__":
         index_embeddings(
             snakemake.input.vectors,
             snakemake.input.ids,
+            snakemake.input.costs,
             snakemake.wildcards.backbone,
             snakemake.params.settings,
             snakemake.output.index,

@@ -10,6 +10,7 @@ import yaml
 from lexome import page, reporting
 from lexome.look import metric_title, model_colours, plural
 from lexome.runtime import atomic, read_json
+from lexome.sidebyside import side_by_side
 
 ROOT = Path(page.__file__).resolve().parents[2]
 FILTERS = {
@@ -42,9 +43,9 @@ def make_report(
         the first one judges), `labels`, `prepare` and `audit` (paths), `figures` of the whole study, `datasets`
         and `backbones` (registry entries, each with its `name`), and `splits`, by name: `comparison`,
         `differences`, `costs`, `leakage`, `assignment`, `split_labels` (paths), `figures`, each with `path`,
-        `title` and `caption` (see `page.caption`), and `explained`: None, or `verdict`, `page` (paths) and `figures`
-        of the run that is explained. If wanted, `files`: paths of the user's own input files, which
-        are named with their sha256.
+        `title` and `caption` (see `page.caption`), and `explained`: None, or `verdict`, `page` (paths) and
+        `figures` of the run that is explained. If wanted, `beside`: studies whose test figures are told in one
+        table, and `files`: paths of the user's own input files, which are named with their sha256.
     config
         The resolved config, shown as YAML.
     benchmarks
@@ -54,6 +55,8 @@ def make_report(
     """
     counter = itertools.count(1)
     told = [describe_study(name, study, counter, Path(report_path).parent) for name, study in studies.items()]
+    for study, entry in zip(told, studies.values(), strict=True):
+        study["beside"] = beside(entry.get("beside", []), studies, entry["headline"])
     config_text = yaml.safe_dump(reporting.plain(config), sort_keys=False, allow_unicode=True, width=100)
     context = {
         "studies": told,
@@ -100,6 +103,21 @@ def describe_backbone(entry: Mapping) -> dict:
     """A registry entry in the form that the report shows; an adapted one with what became of it."""
     told = {"adaptation": reporting.adaptation_note(read_json(entry["adaptation"]))} if "adaptation" in entry else {}
     return reporting.describe_source(entry) | told
+
+
+def beside(names: list[str], studies: Mapping[str, Mapping], metrics: list[str]) -> dict | None:
+    """The splits of these studies side by side; None where there are none."""
+    protocols = [
+        {
+            "title": f"{studies[name]['title']} ({split})",
+            "comparison": reporting.read_table(files["comparison"]),
+            "test": read_json(files["leakage"])["subsets"]["test"],
+            "models": studies[name]["models"],
+        }
+        for name in names
+        for split, files in studies[name]["splits"].items()
+    ]
+    return side_by_side(protocols, metrics) if protocols else None
 
 
 def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[int], report_folder: Path) -> dict:

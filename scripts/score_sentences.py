@@ -2,8 +2,9 @@
 
 import logging
 
-from lexome.classified import label_names, read_text, sentence_table, write_table
+from lexome.classified import label_names, sentence_table, write_table
 from lexome.runtime import job, read_json
+from lexome.texts import read_text
 
 
 def score_sentences(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lexome import splits
+from lexome.audit import ceilings_by_subset
 from lexome.errors import LexomeError
 from lexome.runtime import job, read_json, write_json, write_parquet
 
@@ -81,6 +82,8 @@ def split_examples(
         )
     text = examples["sequence" if "sequence" in examples else "text"]
     nearest_train, report = splits.audit_leakage(examples["id"], text, subset, settings["leakage"])
+    for name, found in ceilings_by_subset(text, examples["labels"], subset).items():
+        report["subsets"][name] |= found
     report["groups"] = int(examples["group"].nunique())
     report["left_out"] = int((~kept).sum())
     logging.info("%s; %d of %d labels are judged", report["n"], len(chosen), len(labels["labels"]))

@@ -3,14 +3,16 @@
 import functools
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from lexome.costs import energy_wh, gpu_power_limit, stopwatch
+from lexome.costs import describe, stopwatch
 from lexome.embedding_store import read_embeddings
 from lexome.exposure import check_unseen
 from lexome.models import KINDS
 from lexome.runs import load_run, write_predictions
-from lexome.runtime import atomic, job, write_json
+from lexome.runtime import atomic, job, read_json, write_json
 
 
 def train_model(
@@ -59,21 +61,37 @@ def train_model(
         trained = KINDS[settings["kind"]](data, settings, seed, model_path, gpus)
     with atomic(history_path) as temporary:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in trained.history), encoding="utf-8")
-    write_json(cost_path, describe_cost(trained.cost, measured, embedding_parameters))
+    embedded = read_json(Path(embeddings) / "manifest.json") if embeddings else None
+    write_json(cost_path, describe_cost(trained.cost, measured, embedding_parameters, embedded))
     parts = {"valid": (data.valid.ids, trained.valid), "test": (data.test.ids, trained.test)}
     write_predictions(predictions_path, parts)
+    if trained.checkpoints:
+        shutil.rmtree(trained.checkpoints)
 
 
-def describe_cost(cost: dict, measured: dict, embedding_parameters: int) -> dict:
-    """What a training took: time of loading its libraries, training and predicting, size, and energy (an estimate)."""
-    device = cost.get("device", "cpu")
-    return {
-        **measured,
+def describe_cost(cost: dict, measured: dict, embedding_parameters: int, embedded: dict | None) -> dict:
+    """What a run took: of its training (its libraries' loading and predictions included), size, and energy.
+
+    Parameters
+    ----------
+    cost
+        `parameters`, `trained_parameters`, `device` and `cut` (share of the texts read in part only), see `Trained`.
+    embedded
+        The manifest of the embeddings that the model reads, or None. `embedding_seconds` are those of the whole study,
+        shared by all of its models; their energy is in `energy_wh`.
+    """
+    told = describe(measured, cost.get("device", "cpu"))
+    told |= {
         "parameters": cost["parameters"] + embedding_parameters,
         "trained_parameters": cost["trained_parameters"],
-        "device": device,
-        "energy_wh": energy_wh(**measured, device=device, gpu_watts=gpu_power_limit() if device == "cuda" else None),
+        "embedding_seconds": None,
+        "cut": cost.get("cut"),
     }
+    if embedded:
+        told |= {"embedding_seconds": embedded["seconds"], "cut": embedded["truncated"] / max(embedded["rows"], 1)}
+        known = told["energy_wh"] is not None and embedded["energy_wh"] is not None
+        told["energy_wh"] = told["energy_wh"] + embedded["energy_wh"] if known else None
+    return told
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,9 @@ from safetensors.torch import load_file
 from torch.nn import functional
 from transformers import AutoModel, AutoModelForMaskedLM
 
+import adapt_backbone as script
 from lexome import adaptation, native_loop
-from lexome.adaptation import adapt
+from lexome.adapted import adaptations
 from lexome.embedding import load_backbone
 from lexome.errors import LexomeError
 from lexome.finetuning import build_classifier
@@ -35,6 +37,13 @@ SETTINGS = {
     "max_length": 12,
     "seed": 3,
 }
+
+
+def adapt(*arguments):
+    """To the end, as the script does."""
+    about, history, checkpoints = adaptation.adapt(*arguments)
+    shutil.rmtree(checkpoints)
+    return about, history
 
 
 def texts(words, n=120, seed=0):
@@ -139,6 +148,36 @@ def test_a_killed_adaptation_ends_like_a_whole_one(bert, corpus, tmp_path, monke
     for path in (tmp_path / "whole" / "mine").iterdir():
         assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
     assert [path.name for path in folder.parent.iterdir()] == ["mine"]
+
+
+def test_checkpoints_stay_until_everything_is_written(bert, corpus, tmp_path, monkeypatch):
+    corpus.assign(group=corpus["text"]).to_parquet(tmp_path / "c.parquet")
+    (tmp_path / "c.json").write_text('{"counts": []}')
+    entry = {"backbone": "bert", "corpus": {"file": "a.txt"}}
+    inputs = (tmp_path / "c.parquet", tmp_path / "c.json", bert, SETTINGS, entry, ["a.csv"], BOOTSTRAP, 0)
+    outputs = [tmp_path / "out" / name for name in ("mine", "mine.json", "mine.jsonl")]
+    with monkeypatch.context() as patch:
+        patch.setattr(script, "write_json", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            script.adapt_backbone(*inputs, *outputs)
+    shutil.rmtree(outputs[0])  # as Snakemake does
+    monkeypatch.setattr(native_loop, "save_checkpoint", lambda *_: pytest.fail("trained from the start"))
+    script.adapt_backbone(*inputs, *outputs)
+    assert sorted(path.name for path in outputs[0].parent.iterdir()) == ["mine", "mine.json", "mine.jsonl"]
+    assert json.loads(outputs[1].read_text())["transductive"] is False
+
+
+def test_a_backbone_tells_what_it_was_adapted_to(bert, corpus, tmp_path):
+    short = SETTINGS | {"epochs": 1}
+    adapt(corpus, bert, short, BOOTSTRAP, tmp_path / "one", 0, True, ["a.csv"])
+    adapt(corpus, tmp_path / "one", short, BOOTSTRAP, tmp_path / "two", 0)
+    moved = tmp_path / "moved"
+    (tmp_path / "two").rename(moved)
+    assert adaptations(bert) == adaptations(None) == []
+    assert adaptations(moved) == [
+        {"name": "two", "transductive": False, "files": [], "corpus": f"{moved}.corpus.parquet"},
+        {"name": "one", "transductive": True, "files": ["a.csv"], "corpus": f"{tmp_path}/one.corpus.parquet"},
+    ]
 
 
 def test_checkpoints_of_other_texts_are_refused(bert, corpus, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Adapted backbones in a config: inheritance, circles, and what each mistake is called."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -121,8 +122,73 @@ def test_models_on_a_transductive_backbone_say_so(config, direct):
     entry["corpus"]["subsets"] = ["train", "test", "valid"]
     with pytest.raises(LexomeError, match=r"texts\.models\.probe_adapted: its backbone tiny_adapted has seen"):
         check(config)
-    models["probe_transductive"] = models.pop("probe_adapted")
+    models["probe_nontransductive"] = models.pop("probe_adapted")
+    with pytest.raises(LexomeError, match=r"the word 'transductive' into the model's name \(probe_nontransductive_"):
+        check(config)
+    models["probe_transductive"] = models.pop("probe_nontransductive")
     check(config)
+
+
+@pytest.fixture
+def brought(config, tmp_path):
+    """The user's own copy of a backbone that was adapted elsewhere, and what its record says."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).touch()
+    entry = {key: value for key, value in config["backbones"]["tiny_bert"].items() if key != "init"}
+    config["backbones"]["brought"] = entry | {"path": f"{folder}/"}
+    config["studies"]["texts"]["models"]["probe_adapted"]["backbone"] = "brought"
+    top = {"name": "top", "transductive": False, "files": ["tests/fixtures/go/go.obo"]}
+    base = {"name": "base", "transductive": False, "files": []}
+    return folder, {"name": "top", "source": "adapted from base", "adapted": [top, base]}
+
+
+def test_a_folder_adapted_elsewhere_brings_its_corpora(config, brought):
+    folder, record = brought
+    check(config)  # without a record, it is a backbone like any other
+    prepared = {"texts": ["tests/fixtures/go/go.obo"], "other": []}
+    for about in (record, {"name": "top", "source": "adapted from base"}):
+        (folder / "lexome.json").write_text(json.dumps(about))
+        (folder.parent / "base.corpus.parquet").touch()
+        (folder.parent / "mine.corpus.parquet").unlink(missing_ok=True)
+        with pytest.raises(LexomeError, match=r"brought\.path: .*mine\.corpus\.parquet.*is not there; copy it"):
+            check(config)
+        (folder.parent / "mine.corpus.parquet").touch()
+        backbones = check(config)
+        told = [tuple(part.values()) for part in corpora_of(backbones, "brought", "texts", prepared)]
+        assert told[0] == ("brought", str(folder.parent / "mine.corpus.parquet"), "adapted" in about)
+        assert told[1:] == [("brought", str(folder.parent / "base.corpus.parquet"), False)][: len(told) - 1]
+        assert len(told) == len(about.get("adapted", [1]))
+        assert not any(part["match_ids"] for part in corpora_of(backbones, "brought", "other", prepared))
+    (folder / "lexome.json").write_text('{"name": "x", "source": "pypi:x==1!x"}')
+    assert corpora_of(check(config), "brought", "texts", prepared) == []
+
+
+def test_corpora_below_an_adapted_backbone_count_too(config, brought):
+    folder, record = brought
+    (folder / "lexome.json").write_text(json.dumps(record))
+    config["backbones"]["tiny_adapted"]["adapt"]["backbone"] = "brought"
+    config["studies"]["texts"]["models"]["probe_adapted"]["backbone"] = "tiny_adapted"
+    with pytest.raises(LexomeError, match=r"base\.corpus\.parquet"):
+        check(config)
+    for name in ("mine", "base"):
+        (folder.parent / f"{name}.corpus.parquet").touch()
+    found = corpora_of(check(config), "tiny_adapted", "texts", {"texts": []})
+    assert [part["backbone"] for part in found] == ["tiny_adapted", "brought", "brought"]
+
+
+def test_a_folder_adapted_elsewhere_says_that_it_is_transductive(config, brought):
+    folder, record = brought
+    record["adapted"][1]["transductive"] = True
+    (folder / "lexome.json").write_text(json.dumps(record))
+    (folder.parent / "mine.corpus.parquet").touch()
+    with pytest.raises(LexomeError, match=r"probe_adapted: its backbone brought has seen texts"):
+        check(config)
+    models = config["studies"]["texts"]["models"]
+    models["transductive_probe"] = models.pop("probe_adapted")
+    found = corpora_of(check(config), "brought", "texts", {"texts": []})
+    assert [part["path"] for part in found] == [str(folder.parent / "mine.corpus.parquet")]
 
 
 def test_a_model_must_not_be_judged_on_any_corpus_below_it(config):

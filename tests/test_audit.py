@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from audit_labels import audit_labels as run
-from lexome.audit import COLUMNS, audit_labels
+from lexome.audit import COLUMNS, audit_labels, ceilings_by_subset
 from lexome.runtime import read_json, write_json
 
 NAMES = ["heart", "lung", "skin"]
@@ -128,3 +128,21 @@ def test_script_writes_both_files(tmp_path, column):
     written = pd.read_csv(paths[3], sep="\t")
     assert list(written.columns) == list(COLUMNS)
     assert written["examples"].tolist() == [4]
+
+
+@given(st.lists(st.tuples(st.sampled_from("pqr"), st.integers(0, 1), st.sampled_from(["train", "test"])), min_size=1))
+def test_ceilings_of_subsets_are_those_of_an_oracle(rows):
+    texts, labels, subset = [row[0] for row in rows], [[row[1]] for row in rows], [row[2] for row in rows]
+    found = ceilings_by_subset(texts, labels, subset)
+    own = [(text, label[0]) for text, label, name in zip(texts, labels, subset, strict=True) if name == "test"]
+    best = sum(max(Counter(label for text, label in own if text == one).values()) for one in {text for text, _ in own})
+    assert found["test"]["ceiling"] == (pytest.approx(best / len(own)) if own else None)
+    train = [row for row in rows if row[2] == "train"]
+    assert found["test"]["repeats"] == sum(text in {row[0] for row in train} for text, _ in own)
+    assert found["test"]["agreeing"] == sum(pair in {row[:2] for row in train} for pair in own)
+    assert found["valid"] == {"ceiling": None, "repeats": 0, "agreeing": 0}
+
+
+def test_a_conflict_across_subsets_lowers_no_ceiling():
+    found = ceilings_by_subset(["a B", "A b", "c"], [[0], [1], [1]], ["train", "test", "test"])
+    assert found["test"] == {"ceiling": 1.0, "repeats": 1, "agreeing": 0}

@@ -12,9 +12,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from classify_text import classify_text
+from classify_text import classify_text, figures
 from lexome import plan
-from lexome.classified import DOCUMENT, decide, label_names, overview, read_table, read_text, tags
+from lexome.classified import DOCUMENT, decide, label_names, overview, read_table, tags
 from lexome.errors import LexomeError
 from lexome.look import INK, PAPER
 from lexome.models import KINDS
@@ -25,6 +25,7 @@ from lexome.sentences import split_sentences
 from lexome.settings import load_yaml
 from lexome.textfigures import CLASSES
 from lexome.textpage import STRONG, label_looks
+from lexome.texts import read_text
 from score_sentences import score_sentences
 
 SETTINGS = {"kind": "tfidf", "first_words": None, "ngrams": [1, 1], "min_df": 1, "C": 10.0, "max_iter": 200}
@@ -261,16 +262,17 @@ def test_letters_can_be_read_on_the_strongest_colour(theme, request):
         (None, r"cannot be read \(No such file or directory\)"),
         (b" \n\t\r\n", "holds no text"),
         (b"\xef\xbb\xbf", "holds no text"),
-        (b"one\ntwo \xe9t\xe9", r"is not UTF-8 text: line 2, byte 8 is 0xe9; save it as UTF-8"),
-        (b"\xef\xbb\xbfone\n\nth\xff", r"line 3, byte 10 is 0xff"),
+        (b"one\ntwo \xe9t\xe9", r"line 2: not UTF-8 text \(byte 0xe9\); save it as UTF-8"),
+        (b"\xef\xbb\xbfone\n\nth\xff", r"line 3: not UTF-8 text \(byte 0xff\)"),
         (b"%PDF-1.7 \xff", "is a PDF; take the text out"),
+        ("p53 acts.".encode("utf-16"), "is UTF-16 text; save it as UTF-8: iconv -f UTF-16"),
     ],
 )
 def test_bad_texts_are_named(content, message, tmp_path):
     path = tmp_path / "paper.txt"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(LexomeError, match=rf"paper\.txt: .*{message}|paper\.txt: {message}"):
+    with pytest.raises(LexomeError, match=rf"paper\.txt[:,] {message}"):
         read_text(path)
 
 
@@ -333,6 +335,17 @@ def test_braces_in_a_path_are_refused(config, tmp_path):
                 check(config)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"), [(b" \n", "holds no text"), (b"caf\xe9", "not UTF-8 text"), (b"%PDF-1.7", "is a PDF")]
+)
+def test_a_text_is_looked_at_before_anything_is_trained(config, content, message, tmp_path):
+    path = tmp_path / "paper.txt"
+    path.write_bytes(content)
+    config["text"] = str(path)
+    with pytest.raises(LexomeError, match=rf"(?s)config:.* text: .*paper\.txt.*{message}"):
+        check(config)
+
+
 def test_the_config_may_do_without(config):
     config["classify"]["seed"] = "0"
     check(config)
@@ -343,8 +356,15 @@ def test_the_config_may_do_without(config):
     with pytest.raises(LexomeError, match="classify: missing; say which run"):
         plan.classify_settings(config)
     config["classify"] = {"study": "gone", "split": "official", "model": "native", "seed": 0}
-    with pytest.raises(LexomeError, match="gone is off"):
+    with pytest.raises(LexomeError, match=r"classify\.study: gone is off; switch it on, or choose one of texts$"):
         plan.classify_settings(config)
+
+
+def test_a_headline_that_no_run_has_is_named(tmp_path):
+    write_json(tmp_path / "m.json", scores_of("tfidf"))
+    run = {"model": "tfidf", "seed": 0, "metrics": tmp_path / "m.json", "replicates": None}
+    with pytest.raises(LexomeError, match=r"m\.json has no 'term_auprc'; there are accuracy, macro_f1"):
+        figures("term_auprc", [run], 0.9)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from lexome.settings import check, load_yaml
 
 SETTINGS = {"replicates": 400, "seed": 0, "level": 0.95, "distant": 0.05}
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
-COSTS = ["study", "split", "model", "seconds", "parameters", "energy_wh", "seeds"]
-DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+COSTS = ["study", "split", "model", "seconds", "embedding_seconds", "parameters", "energy_wh", "cut", "seeds"]
+DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n", "seeds"]
 CONFIG = Path(__file__).parents[1] / "config"
-COST = {"seconds": 2.0, "parameters": 1000, "energy_wh": 0.5, "device": "cpu"}
+COST = {"seconds": 2.0, "embedding_seconds": None, "parameters": 1000, "energy_wh": 0.5, "cut": 0.25, "device": "cpu"}
 SHARED = np.random.default_rng(0).normal(0, 0.01, size=400)  # what a resample does to every model
 
 
@@ -170,9 +170,34 @@ def test_contrasts_are_paired_differences_of_the_models_that_are_named(runs):
     assert row.loc["test", "high"] - row.loc["test", "low"] < 0.1
 
 
+def test_models_with_the_same_seeds_are_paired_seed_by_seed(runs):
+    """What a seed does to both cancels; between other seeds it stays, and so does what it does to one of them."""
+    effects = dict(enumerate((0.00, 0.05, -0.03)))
+    runs.add("naive", 0, {AUPRC: (0.1, 50)})
+    for seed, effect in effects.items():
+        runs.add("low", seed, {AUPRC: (0.4 + effect, 50)})
+        runs.add("high", seed, {AUPRC: (0.5 + effect, 50)})
+        runs.add("moved", seed + 1, {AUPRC: (0.5 + effect, 50)})
+    runs.add("two", 0, {AUPRC: (0.5, 50)})
+    runs.add("two", 2, {AUPRC: (0.47, 50)})
+    _, table = runs.compare(contrasts=[["high", "low"], ["moved", "low"], ["two", "low"], ["low", "two"]])
+    rows = {(row.model, row.reference): row for row in table.itertuples()}
+    paired = rows["high", "low"]
+    assert (paired.difference, paired.low, paired.high) == (pytest.approx(0.1),) * 3
+    other = rows["moved", "low"]
+    spread = np.std(list(effects.values())) / np.sqrt(3)  # of the means of three seeds of either model
+    assert other.high - other.low == pytest.approx(2 * 1.96 * np.hypot(spread, spread), rel=0.2)
+    unequal = rows["two", "low"]
+    assert unequal.difference == pytest.approx(0.485 - 0.4 - np.mean(list(effects.values())))
+    assert unequal.low < unequal.difference < unequal.high
+    mirrored = rows["low", "two"]
+    assert (mirrored.low, mirrored.high) == (pytest.approx(-unequal.high), pytest.approx(-unequal.low))
+    assert [rows[pair].seeds for pair in (("high", "low"), ("two", "low"), ("low", "naive"))] == [3, 2, 1]
+
+
 def test_costs_have_a_table_of_their_own(runs):
     three_models(runs)
-    big = {"seconds": 4.0, "parameters": 177853440, "energy_wh": None}
+    big = {"seconds": 4.0, "embedding_seconds": 8.0, "parameters": 177853440, "energy_wh": None, "cut": None}
     for seed, seconds in enumerate((4.0, 6.0)):
         figures = {AUPRC: (0.5, 50), PRECISION: (0.5, 50), ("valid", "term_auprc"): (0.5, 50)}
         runs.add("tuned", seed, figures, cost={**big, "seconds": seconds})
@@ -180,8 +205,8 @@ def test_costs_have_a_table_of_their_own(runs):
     assert "seconds" not in " ".join(table["metric"])  # they would make the table differ from run to run
     lines = (runs.folder / "costs.tsv").read_text().splitlines()
     assert lines[0].split("\t") == COSTS
-    assert lines[1].split("\t") == ["toy", "random", "naive", "2", "1000", "0.5", "1"]
-    assert lines[4].split("\t") == ["toy", "random", "tuned", "5", "177853440", "", "2"]
+    assert lines[1].split("\t") == ["toy", "random", "naive", "2", "", "1000", "0.5", "0.25", "1"]
+    assert lines[4].split("\t") == ["toy", "random", "tuned", "5", "8", "177853440", "", "", "2"]
 
 
 def test_runs_on_other_examples_are_refused(runs):

@@ -18,6 +18,7 @@ from lexome.deletion import (
     removed_words,
     resample,
     verdict,
+    verdict_on_first,
 )
 
 SHARES = (0.1, 0.2, 0.3, 0.5)
@@ -181,3 +182,11 @@ def test_values_may_have_several_orders():
     assert pd.Series({name: drops[name].item() for name in ("attributed", "gradient", "lowest")}).tolist() == (
         pytest.approx([0, 0.1, 0.1])
     )
+
+
+def test_verdict_on_the_first_words():
+    clear = verdict_on_first({"difference": 0.3, "low": 0.2, "high": 0.4}, True)
+    assert clear == " Compared with as many of the text's first words it falls 30.0 points further (20.0 to 40.0)."
+    chance = verdict_on_first({"difference": -0.05, "low": -0.2, "high": 0.1}, True)
+    assert chance.endswith("falls 5.0 points less (−20.0 to 10.0): no clear gain.")
+    assert verdict_on_first({"difference": 0.3, "low": 0.2, "high": 0.4}, None) == ""

@@ -31,9 +31,11 @@ def embed_all(tokens, backbone, folder, shards, order=None):
     """What the rules make of a study: every shard, then the index."""
     vectors = [folder / "shards" / f"{shard}.npy" for shard in range(shards)]
     ids = [folder / "shards" / f"{shard}.parquet" for shard in range(shards)]
+    costs = [folder / "shards" / f"{shard}.json" for shard in range(shards)]
     for shard in order or range(shards):
-        embed_sequences(str(tokens), backbone, SETTINGS, 50, shard, shards, 1, 0, vectors[shard], ids[shard])
-    index_embeddings(vectors, ids, "tiny", SETTINGS, folder / "index.parquet", folder / "manifest.json")
+        outputs = vectors[shard], ids[shard], costs[shard]
+        embed_sequences(str(tokens), backbone, SETTINGS, 50, shard, shards, 1, 0, *outputs)
+    index_embeddings(vectors, ids, costs, "tiny", SETTINGS, folder / "index.parquet", folder / "manifest.json")
     return folder
 
 
@@ -84,20 +86,25 @@ def test_every_id_lies_in_one_shard_at_its_row(two):
 
 
 def test_manifest_describes_the_shards(two):
-    assert read_json(two / "manifest.json") == {
+    manifest = read_json(two / "manifest.json")
+    spent = [read_json(path) for path in sorted((two / "shards").glob("*.json"))]
+    assert manifest.pop("seconds") == pytest.approx(sum(cost["seconds"] for cost in spent))
+    assert manifest.pop("energy_wh") == pytest.approx(sum(cost["energy_wh"] for cost in spent))
+    assert manifest == {
         "backbone": "tiny",
         "layers": [1, 2],
         "pooling": ["mean", "cls"],
         "width": WIDTH,
         "dtype": "float32",
         "rows": len(IDS),
+        "truncated": 0,
         "shards": {"shards/0.npy": 6, "shards/1.npy": 5},
     }
 
 
 def test_shards_repeat_to_the_byte_in_any_order(two, tokens, tiny_backbone, tmp_path):
     again = embed_all(tokens, tiny_backbone, tmp_path, 2, order=[1, 0])
-    for path in two.rglob("*.*"):
+    for path in (path for path in two.rglob("*.*") if path.suffix != ".json"):  # which tell seconds
         assert (again / path.relative_to(two)).read_bytes() == path.read_bytes(), path
 
 

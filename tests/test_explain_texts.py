@@ -39,6 +39,7 @@ def test_signs_alone_are_not_removed():
     assert spans.tolist() == [[0, 1], [4, 7]]
     assert values["attributed"].tolist() == [1, 3]
     assert values["gradient"].tolist() == [2, 6]
+    assert values["first"].tolist() == [0, -1]
 
 
 def test_means_by_word():

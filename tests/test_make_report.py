@@ -119,16 +119,17 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
             contrast = ("s", "random", "test", "mlp", "coin_flip", "term_auprc", 0.05, 0.04, 0.06, 12)
             differences.append(contrast)
         if model != "coin_flip":
-            costs.append(("s", "random", model, 65.4, 22713216, 0.1817, 1))
+            costs.append(("s", "random", model, 65.4, 130.8, 22713216, 0.1817, 0.25, 1))
     source = f"Somebody {HOSTILE}, https://example.org/paper"
     rows.append(("s", "random", "test", "theirs", "protein_auprc", 0.265, None, None, None, None, source))
     columns = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "comparison.tsv", sep="\t", index=False)
     columns = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
     pd.DataFrame(differences, columns=columns).to_csv(folder / "differences.tsv", sep="\t", index=False)
-    columns = ["study", "split", "model", "seconds", "parameters", "energy_wh", "seeds"]
+    columns = ["study", "split", "model", "seconds", "embedding_seconds", "parameters", "energy_wh", "cut", "seeds"]
     pd.DataFrame(costs, columns=columns).to_csv(folder / "costs.tsv", sep="\t", index=False)
-    about = {"examples": 12, "identical": 1, "near_duplicates": 3, "distant": 5, "quantiles": {"0.5": 0.31}}
+    about = {"examples": 12, "repeats": 1, "agreeing": 0, "near_duplicates": 3, "distant": 5, "ceiling": 0.935}
+    about["quantiles"] = {"0.5": 0.31}
     about["worst"] = [{"id": ids[50], "nearest": ids[1], "similarity": 0.97}]
     leakage = {"method": "5-mers", "k": 5, "near": 0.5, "distant": 0.3, "groups": n}
     leakage |= {"subsets": {"valid": about, "test": about}, "n": {"train": 36, "valid": 12, "test": 12}}
@@ -289,6 +290,8 @@ def test_the_page_has_every_section_figure_and_fact(report):
     pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert [picture["aria-label"] for picture in pictures] == titles
     assert "ceiling: accuracy 95.5%" in text
+    assert "93.5%" in text
+    assert "1 repeat a training protein, 0 of them with its labels" in text
     assert "What mlp looks at" in text
     assert "The attributions mean something" in text
     links = [attributes.get("href", "") for tag, attributes in page.tags if tag == "a"]
@@ -329,7 +332,7 @@ def test_what_a_model_cost_stands_beside_its_figures_and_nowhere_else(report):
     start = html.index("Headline metrics of Protein function")
     table = Page(html[html.index("<table", start) : html.index("</table>", start) + 8])
     text = " ".join(" ".join(table.text).split())
-    assert "training parameters energy estimate" in text
+    assert "training embedding parameters energy estimate cut texts" in text
     assert text.count("1 min 05 s") == text.count("22.7 M") == text.count("180 mWh") == 2  # not known of coin_flip
     assert html.count("22.7 M") == 2
     assert "10 W for every busy processor core" in " ".join(page.text)

@@ -74,12 +74,6 @@ def test_mistakes_name_their_keys(config, change, message):
         check(config)
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "weighted_f1", "balanced_accuracy", "term_auprc"])
-def test_headlines(config, metric):
-    config["studies"]["protein_function"]["headline"] = [metric]
-    check(config)
-
-
 @pytest.mark.parametrize(("entry", "names"), [("cls", ["cls"]), (["mean", "cls"], ["mean", "cls"])])
 def test_poolings_of_a_backbone(entry, names):
     assert plan.poolings({"embedding": {"pooling": entry}}) == names

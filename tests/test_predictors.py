@@ -49,9 +49,11 @@ def backbone(tmp_path_factory):
 def embedded(data, backbone, folder):
     """The study with the features that the embedding rules make, both layers in the model's order."""
     vectors, ids = folder / "embeddings" / "0.npy", folder / "0.parquet"
-    embed_sequences(data.tokens, backbone, REGISTRY["embedding"], 64, 0, 1, 1, 0, vectors, ids)
+    cost = folder / "0.json"
+    embed_sequences(data.tokens, backbone, REGISTRY["embedding"], 64, 0, 1, 1, 0, vectors, ids, cost)
     out = folder / "embeddings"
-    index_embeddings([vectors], [ids], "tiny", REGISTRY["embedding"], out / "index.parquet", out / "manifest.json")
+    files = out / "index.parquet", out / "manifest.json"
+    index_embeddings([vectors], [ids], [cost], "tiny", REGISTRY["embedding"], *files)
     parts = {
         name: dataclasses.replace(part, features=read_embeddings(out, part.ids, SETTINGS["head"]["layers"]))
         for name, part in (("train", data.train), ("valid", data.valid), ("test", data.test))

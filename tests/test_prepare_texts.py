@@ -191,6 +191,11 @@ def test_mistakes_in_a_table_name_their_line(tmp_path):
     text = refuse(path, "kind,text\nA,one\nB,caf\xe9\n".encode("latin-1"))
     assert "t.csv, line 3: not UTF-8 text (byte 0xe9)" in text
     assert "iconv -f LATIN1" in text
+    assert "t.csv, line 2: not UTF-8 text (byte 0xff)" in refuse(path, b"\xef\xbb\xbfkind,text\nA,\xff\n")
+    for order in ("utf-16-le", "utf-16-be"):
+        text = refuse(path, "\ufeffkind,text\nA,one\n".encode(order))
+        assert "t.csv: is UTF-16 text" in text
+        assert "iconv -f UTF-16 -t UTF-8" in text
     assert "t.csv, line 2: " in refuse(path, b'kind,text\nA,"so"bad"\n')
     assert "t.csv, line 3: " in refuse(path, b'kind,text\nA,"never closed\nB,b\n')
     text = refuse(path, b"kind,body\nA,one\n")

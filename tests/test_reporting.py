@@ -185,7 +185,7 @@ def test_numbers(value, signed, text):
 
 
 def test_leakage_note():
-    leakage = {"near": 0.5, "distant": 0.05, "subsets": {"test": {"examples": 200, "identical": 0}}}
+    leakage = {"near": 0.5, "distant": 0.05, "subsets": {"test": {"examples": 200, "repeats": 0, "agreeing": 0}}}
     leakage["subsets"]["test"] |= {"near_duplicates": 42, "distant": 80}
     note = reporting.leakage_note(leakage, "protein")
     assert note.startswith("42 of 200 test proteins (21.0%) have a near-duplicate in training (similarity 0.5 or more)")
@@ -353,8 +353,12 @@ def test_captions_of_predictions_suit_either_task_and_none(name):
 
 def test_costs_of_models(tmp_path):
     path = tmp_path / "costs.tsv"
-    path.write_text("study\tsplit\tmodel\tseconds\tparameters\tenergy_wh\tseeds\ns\tr\tmlp\t12.5\t7409081\t\t2\n")
-    assert reporting.model_costs(path) == {"mlp": {"seconds": 12.5, "parameters": 7409081.0, "energy_wh": None}}
+    path.write_text(
+        "study\tsplit\tmodel\tseconds\tembedding_seconds\tparameters\tenergy_wh\tcut\tseeds\n"
+        "s\tr\tmlp\t12.5\t\t7409081\t\t0.25\t2\n"
+    )
+    costs = {"seconds": 12.5, "embedding_seconds": None, "parameters": 7409081.0, "energy_wh": None, "cut": 0.25}
+    assert reporting.model_costs(path) == {"mlp": costs}
 
 
 @pytest.mark.parametrize(

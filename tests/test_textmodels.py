@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from lexome.runs import Part, RunData
 from lexome.settings import check, load_yaml
-from lexome.textmodels import load_tfidf, opening, tfidf
+from lexome.textmodels import load_tfidf, openings, tfidf
 
 SETTINGS = {"kind": "tfidf", "first_words": None, "ngrams": [1, 2], "min_df": 1, "C": 10.0, "max_iter": 1000}
 WORDS = [f"w{i}" for i in range(30)]
@@ -82,13 +82,14 @@ def test_absent_classes_get_no_chance(task, classes, tmp_path):
 def test_first_words_are_all_that_is_read(tmp_path):
     data, settings = study(), SETTINGS | {"first_words": 5}
     other = dataclasses.replace(
-        data, test=dataclasses.replace(data.test, texts=[opening(text, 5) + " nucleus" for text in data.test.texts])
+        data, test=dataclasses.replace(data.test, texts=[text + " nucleus" for text in openings(data.test.texts, 5)])
     )
     blind, planted = (tfidf(given, settings, 0, tmp_path / "m", 0).test for given in (data, other))
     np.testing.assert_array_equal(blind, planted)
     assert not np.allclose(blind, tfidf(data, SETTINGS, 0, tmp_path / "m", 0).test)
-    assert opening("one two  three", 2) == "one two"
-    assert opening("one two  three", None) == "one two  three"
+    # Lone signs are no words.
+    assert openings(["one + two  three"], 2) == ["one + two"]
+    assert openings(["one two  three"], None) == ["one two  three"]
 
 
 @pytest.mark.parametrize("task", ["multi_class", "multi_label"])
@@ -98,7 +99,7 @@ def test_saved_model_predicts_the_same(task, tmp_path):
     np.testing.assert_array_equal(load_tfidf(tmp_path / "m")(data.test.texts), run.test)
     assert run.test.dtype == np.float32
     words = len(TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\w+", min_df=2).fit(data.train.texts).vocabulary_)
-    assert run.cost == {"parameters": 3 * words + 3, "trained_parameters": 3 * words + 3}
+    assert run.cost == {"parameters": 3 * words + 3, "trained_parameters": 3 * words + 3, "cut": 0.0}
 
 
 def test_never_sees_test_labels(tmp_path):

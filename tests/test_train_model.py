@@ -53,6 +53,7 @@ def study(tmp_path_factory):
     np.save(folder / "embeddings" / "0.npy", vectors)
     write_parquet(folder / "embeddings" / "index.parquet", build_index([("0.npy", ids)]))
     manifest = {"backbone": "tiny", "layers": LAYERS, "pooling": ["mean"], "width": WIDTH}
+    manifest |= {"rows": 40, "truncated": 10, "seconds": 60.0, "energy_wh": 2.0}
     write_json(folder / "embeddings" / "manifest.json", manifest)
     return folder
 
@@ -134,13 +135,17 @@ def test_a_head_reads_the_pooling_that_it_names_and_keeps_its_name(study, tmp_pa
 def test_costs_are_told(study, kind, tmp_path):
     train(study, kind, tmp_path)
     cost = read_json(tmp_path / "cost.json")
-    assert list(cost) == ["seconds", "cpu_seconds", "parameters", "trained_parameters", "device", "energy_wh"]
+    measured = ["seconds", "cpu_seconds", "device", "energy_wh"]
+    assert list(cost) == [*measured, "parameters", "trained_parameters", "embedding_seconds", "cut"]
     # One layer of 4 features, 8 hidden units, 3 labels; the backbone of the embeddings counts, but was not trained.
     own = {"coin_flip": 0, "proportional": 3, "frequency": 3, "head": 4 * 8 + 8 + 8 * 3 + 3}[kind]
     assert (cost["parameters"], cost["trained_parameters"]) == (own + (1000 if kind == "head" else 0), own)
     assert cost["device"] == "cpu"
     assert 0 < cost["seconds"] < 600
-    assert cost["energy_wh"] == pytest.approx(cost["cpu_seconds"] * CORE_WATTS / 3600)
+    # The embeddings that a model reads were not free.
+    shared = 2.0 if kind == "head" else 0.0
+    assert cost["energy_wh"] == pytest.approx(cost["cpu_seconds"] * CORE_WATTS / 3600 + shared)
+    assert (cost["embedding_seconds"], cost["cut"]) == ((60.0, 0.25) if kind == "head" else (None, None))
 
 
 @pytest.mark.parametrize("change", ["permuted", "all", "none"])

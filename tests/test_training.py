@@ -27,9 +27,9 @@ def problem(n, seed):
     return x, (rng.random((n, 2)) < chance).astype(np.uint8)
 
 
-def train(settings=SETTINGS, seed=0, score=lambda targets, probabilities: {}):
+def train(settings=SETTINGS, seed=0, score=lambda targets, probabilities: {}, hidden=()):
     torch.manual_seed(seed)
-    model = Head(3, 2)
+    model = Head(3, 2, hidden)
     return model, fit(model, problem(600, 1), problem(300, 2), settings, seed, CPU, score, OBJECTIVES["multi_label"])
 
 
@@ -68,8 +68,7 @@ def test_keeps_the_weights_of_the_best_epoch_and_stops():
 
 def test_divergence_and_an_undefined_monitor_are_refused():
     with pytest.raises(LexomeError, match="learning_rate"):
-        fast = SETTINGS | {"learning_rate": 1e30}
-        fit(Head(3, 2, [8]), problem(600, 1), problem(300, 2), fast, 0, CPU, lambda targets, probabilities: {})
+        train(SETTINGS | {"learning_rate": 1e30}, hidden=[8])
     with pytest.raises(LexomeError, match="undefined"):
         train(SETTINGS | {"monitor": "valid_figure"}, score=lambda targets, probabilities: {"figure": float("nan")})
 

@@ -4,11 +4,9 @@ Gururangan et al., ACL 2020, doi:10.18653/v1/2020.acl-main.740. Any encoder that
 will do: text, proteins, DNA.
 """
 
-import hashlib
 import logging
 import math
-import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +17,10 @@ from torch.nn import functional
 from transformers import AutoModel, PreTrainedTokenizerBase
 
 from lexome import native_loop
+from lexome.adapted import adaptations
 from lexome.devices import find_device, set_seed
 from lexome.errors import LexomeError
-from lexome.finetuning import digest, open_checkpoints, quiet
+from lexome.finetuning import backbone_digest, digest, open_checkpoints, quiet
 from lexome.masked_lm import Corpus, batches, find_head, load_masked_lm, masked_logits, measure, read_corpus
 from lexome.masking import FIXED
 from lexome.perplexity import describe_perplexity, perplexity
@@ -29,16 +28,6 @@ from lexome.runtime import atomic, progress, write_json
 from lexome.tokens import load_tokenizer
 
 log = logging.getLogger(__name__)
-
-
-def open_optimiser(model: nn.Module, settings: Mapping) -> torch.optim.Optimizer:
-    """AdamW over what needs a gradient; biases and norms do not decay."""
-    trained = [weights for weights in model.parameters() if weights.requires_grad]
-    groups = [
-        {"params": [weights for weights in trained if weights.ndim > 1], "weight_decay": settings["weight_decay"]},
-        {"params": [weights for weights in trained if weights.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=0.0, fused=True)
 
 
 def fit(
@@ -110,7 +99,7 @@ def fit(
                 )
             log.info("perplexity before: %s", {name: perplexity(part) for name, part in before.items()})
         model.base_model.requires_grad_(stage == "all")
-        optimiser = open_optimiser(model, settings)
+        optimiser = native_loop.open_optimiser(model, settings["weight_decay"], rate)
         if kept and history[-1]["stage"] == stage:
             optimiser.load_state_dict(kept["optimiser"])
         trained = [weights for group in optimiser.param_groups for weights in group["params"]]
@@ -177,7 +166,9 @@ def adapt(
     bootstrap: Mapping,
     folder: str | Path,
     gpus: int,
-) -> tuple[dict, list[dict]]:
+    transductive: bool = False,
+    files: Sequence[str] = (),
+) -> tuple[dict, list[dict], Path]:
     """Adapt a backbone to a corpus.
 
     The head of a checkpoint that comes without one is trained on the frozen trunk first, or the perplexity before
@@ -195,6 +186,9 @@ def adapt(
         `replicates`, `level`, `seed` of the intervals.
     folder
         Of the adapted backbone; written whole or not at all. While it trains, checkpoints lie beside it.
+    transductive, files
+        Whether the corpus may hold texts that models are judged on, and the files that it was prepared from: told in
+        `lexome.json`, beside what the base tells of itself, wherever the folder is used.
 
     Returns
     -------
@@ -203,6 +197,8 @@ def adapt(
         measured on as many texts as there are in `valid`.
     history : list of dict
         See `fit`.
+    checkpoints : Path
+        Their folder, to be removed when everything is written: a job killed before that goes on from there.
 
     Raises
     ------
@@ -227,8 +223,10 @@ def adapt(
         history, before, after = fit(model, head, corpus, measured, settings, new_head, device, checkpoints)
         with atomic(folder) as temporary:
             save(model, base, tokenizer, temporary)
-            write_json(temporary / "lexome.json", {"name": folder.name, "source": f"adapted from {Path(base).name}"})
-    shutil.rmtree(checkpoints)
+            own = {"name": folder.name, "transductive": transductive, "files": list(files)}
+            before_that = [{key: seen[key] for key in own} for seen in adaptations(base)]
+            about = {"name": folder.name, "source": f"adapted from {Path(base).name}", "adapted": [own, *before_that]}
+            write_json(temporary / "lexome.json", about)
     lengths = np.array([len(row) for row in corpus.rows])
     about = {
         "head": "new" if new_head else "kept",
@@ -241,19 +239,14 @@ def adapt(
             for name in ("train", "valid")
         },
     }
-    return about, history
+    return about, history, checkpoints
 
 
 def identity(name: str, base: str | Path, table: pd.DataFrame, corpus: Corpus, settings: Mapping) -> dict:
     """What the end of an adaptation depends on: if it is the same, training may go on from a checkpoint."""
-    files = [*sorted(Path(base).glob("*.safetensors")), Path(base) / "config.json"]
-    sums = []
-    for path in files:
-        with path.open("rb") as file:
-            sums.append(hashlib.file_digest(file, "sha256").digest())
     return {
         "settings": {"name": name, **settings},
         "seed": settings["seed"],
-        "backbone": digest(*sums),
+        "backbone": backbone_digest(base),
         "corpus": digest("".join(table["subset"]).encode(), *(row.tobytes() for row in corpus.rows)),
     }

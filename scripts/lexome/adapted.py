@@ -1,6 +1,8 @@
 """Adapted backbones in a config: what they inherit, what they rest on, which models must tell of them."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from lexome.errors import LexomeError
 
@@ -58,12 +60,25 @@ def check_adapted(studies: Mapping[str, Mapping], backbones: Mapping[str, Mappin
         for model, own in settings["models"].items():
             used = chain(backbones, own["backbone"]) if own.get("backbone") in backbones else []
             told = [name for name in used if is_transductive(backbones[name])]
-            if told and WORD not in model:
+            if told and WORD not in model.split("_"):
                 mistakes.append(
                     f"studies.{study}.models.{model}: its backbone {told[0]} has seen texts that are judged on "
-                    f"({WORD}: true); put {WORD!r} into the model's name, so that every table says so"
+                    f"({WORD}: true); put the word {WORD!r} into the model's name ({model}_{WORD}), so that every "
+                    "table says so"
                 )
-    return mistakes
+            for name in used:
+                mistakes += _check_folder(name, backbones[name])
+    return list(dict.fromkeys(mistakes))
+
+
+def _check_folder(name: str, entry: Mapping) -> list[str]:
+    """Adaptations that a folder of the user's tells of, whose texts nobody knows."""
+    return [
+        f"backbones.{name}.path: {entry['path']} was adapted to texts, and {seen['corpus']}, which holds them, is not "
+        f"there; copy it from beside the folder where {seen['name']} was made, or adapt a backbone here (`adapt`)"
+        for seen in adaptations(entry.get("path"))
+        if not seen[WORD] and not Path(seen["corpus"]).is_file()
+    ]
 
 
 def _check_entry(name: str, entry: Mapping, studies: Mapping[str, Mapping]) -> list[str]:
@@ -94,7 +109,29 @@ def _check_entry(name: str, entry: Mapping, studies: Mapping[str, Mapping]) -> l
 
 def is_transductive(entry: Mapping) -> bool:
     """Whether a backbone may have seen texts, without labels, that models are judged on."""
-    return bool(entry.get("adapt", {}).get("transductive", False))
+    return bool(entry.get("adapt", {}).get(WORD, False)) or any(seen[WORD] for seen in adaptations(entry.get("path")))
+
+
+def adaptations(folder: str | Path | None) -> list[dict]:
+    """What a folder in Hugging Face format was adapted to, as the `lexome.json` in it tells, the last time first.
+
+    Returns
+    -------
+    list of dict
+        `name` (of the backbone that was made), `transductive`, `files` (that the texts were prepared from), and
+        `corpus`: the path that the file with the texts has where it was not moved away from the folder. Empty where the
+        folder holds no `lexome.json`, tells of no adaptation, or is None.
+    """
+    record = folder and Path(folder) / "lexome.json"
+    if not record or not record.is_file():
+        return []
+    about = json.loads(record.read_text(encoding="utf-8"))
+    told = about.get("adapted", [])
+    if not told and str(about.get("source", "")).startswith("adapted from"):
+        told = [{"name": about["name"], WORD: False, "files": []}]
+    names = [Path(folder).name, *(entry["name"] for entry in told[1:])]
+    places = (str(Path(folder).with_name(f"{name}.corpus.parquet")) for name in names)
+    return [{**entry, "corpus": place} for entry, place in zip(told, places, strict=False)]
 
 
 def corpora_of(
@@ -114,16 +151,24 @@ def corpora_of(
     Returns
     -------
     list of dict
-        As `exposure.check_unseen` takes them: `backbone`, `path`, `match_ids`. Empty for what is not adapted; what may
-        have seen judged texts is left out.
+        As `exposure.check_unseen` takes them: `backbone`, `path`, `match_ids`. Empty for what is not adapted, here or
+        (see `adaptations`) before; what may have seen judged texts is left out.
     """
+    if not name:
+        return []
+    *above, root = chain(backbones, name)
+    own = set(prepared[study])
     corpora = []
-    for adapted in chain(backbones, name)[:-1] if name else []:
+    for adapted in above:
         if not is_transductive(backbones[adapted]):
             source = backbones[adapted]["adapt"]["corpus"].get("study")
-            shared = set(prepared.get(source, ())) & set(prepared[study])
+            shared = own.intersection(prepared.get(source, ()))
             path = f"{FOLDER}/{adapted}.corpus.parquet"
             corpora.append({"backbone": adapted, "path": path, "match_ids": source == study or bool(shared)})
+    for seen in adaptations(backbones[root].get("path")):
+        if not seen[WORD]:
+            shared = own.intersection(seen["files"])
+            corpora.append({"backbone": root, "path": seen["corpus"], "match_ids": bool(shared)})
     return corpora
 
 

@@ -19,6 +19,7 @@ MARGIN = 6.0
 ORDERS = {
     "attributed": ("most attributed", FOR, "o", "-"),
     "gradient": ("most gradient × input", PALETTE[5], "s", (0, (4, 2))),
+    "first": ("first in the text", PALETTE[1], "^", (0, (1, 1.5))),
     "random": ("random", TRIVIAL, "D", "-"),
     "lowest": ("least attributed", AGAINST, "v", "-"),
 }

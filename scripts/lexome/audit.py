@@ -83,6 +83,42 @@ def audit_labels(
     return found, _conflicts(table[table["key"].isin(texts_of.index[conflicting])], answers, names)
 
 
+def ceilings_by_subset(
+    texts: Sequence[str], labels: Sequence[Sequence[int]], subset: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """What equal texts mean for the examples that models are judged on.
+
+    Conflicts within a subset bound what can be right there; a repetition that lies in train does not, and may help a
+    model that learns by heart, or mislead it.
+
+    Parameters
+    ----------
+    texts, labels, subset
+        The examples, n each: texts or sequences, label indices, and `train`, `valid` or `test`.
+
+    Returns
+    -------
+    dict
+        For valid and test: `ceiling` (best possible share of examples whose labels are all right, of a model that
+        gives equal texts equal answers), `repeats` (examples whose text train has too, case and white space aside)
+        and `agreeing` (those of them that bear labels which train gives that text).
+    """
+    table = pd.DataFrame({"key": [normalise(text) for text in texts], "subset": list(subset)})
+    table["answer"] = pd.factorize(pd.Series([tuple(sorted(map(int, row))) for row in labels], dtype=object))[0]
+    train = table[table["subset"] == "train"]
+    known, taught = set(train["key"]), set(zip(train["key"], train["answer"], strict=True))
+    found = {}
+    for name in ("valid", "test"):
+        own = table[table["subset"] == name]
+        right = own.groupby(["key", "answer"]).size().groupby("key").max().sum()
+        found[name] = {
+            "ceiling": float(right / len(own)) if len(own) else None,
+            "repeats": int(own["key"].isin(known).sum()),
+            "agreeing": sum(pair in taught for pair in zip(own["key"], own["answer"], strict=True)),
+        }
+    return found
+
+
 def _rows(found: Mapping, noun: str, single: bool) -> list[dict]:
     """The audit as a table for the report."""
     total = found["examples"] or 1
@@ -101,7 +137,7 @@ def _rows(found: Mapping, noun: str, single: bool) -> list[dict]:
     shown.append({"what": what, "n": None, "share": found["majority"], "note": note})
     for measure, value in found["ceilings"].items():
         name = measure.replace("_", " ") if single else "examples with all labels right"
-        note = f"no model that gives equal {noun}s equal answers can do better"
+        note = f"over all examples at once, no model that gives equal {noun}s equal answers can do better"
         shown.append({"what": f"ceiling: {name}", "n": None, "share": value, "note": note})
     return shown
 

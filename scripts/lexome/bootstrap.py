@@ -25,6 +25,8 @@ import numpy as np
 from lexome.metrics import RankedScores, blocks, ratio, threshold_metrics, unit_metrics
 from lexome.multiclass import bin_columns, check_classes, class_columns, figures_from_sums
 
+# Resamples of fewer groups hardly differ, and their intervals would pass chance off as certainty.
+FEWEST_GROUPS = 10
 # Resamples that are handled by one matrix product.
 BATCH = 128
 
@@ -182,7 +184,8 @@ def combine_seeds(replicates: np.ndarray, rng: np.random.Generator) -> np.ndarra
     replicates
         [S, B], row s from the run with the s-th seed; the same resamples in every row.
     rng
-        From `stream(seed, model)`.
+        From `stream(seed, *seeds)` with the names of the S seeds: runs of two models with the same seeds are then drawn
+        alike, so that what a seed does to both cancels in their difference.
 
     Returns
     -------

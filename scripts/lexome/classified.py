@@ -8,44 +8,15 @@ import numpy as np
 import pandas as pd
 
 from lexome.errors import LexomeError
+from lexome.metrics import THRESHOLD
 from lexome.runtime import atomic
 from lexome.sentences import Sentence
 
 COLUMNS = ("number", "start", "end", "sentence", "predicted", "cut")
 DOCUMENT = "document"
-THRESHOLD = 0.5  # from which on a label counts as predicted where labels are independent
 # Not allowed in a spreadsheet (XML 1.0).
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _LONGEST_CELL = 32_767
-
-
-def read_text(path: str | Path) -> str:
-    """A text as it stands in its file, line ends included; only a byte order mark is left out.
-
-    Raises
-    ------
-    LexomeError
-        If there is no such file, it is not UTF-8, or holds nothing but white space.
-    """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise LexomeError(f"{path}: cannot be read ({error.strerror}); give the path of a text file") from error
-    if content.startswith(b"%PDF-"):
-        raise LexomeError(f"{path}: is a PDF; take the text out of it first, for example with pdftotext")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # The decoder counts from behind a byte order mark.
-        at = error.start + len(content) - len(error.object)
-        line = content[:at].count(b"\n") + 1
-        raise LexomeError(
-            f"{path}: is not UTF-8 text: line {line}, byte {at} is 0x{content[at]:02x}; save it as UTF-8, for example "
-            "with iconv -f latin1 -t utf-8"
-        ) from error
-    if not text.strip():
-        raise LexomeError(f"{path}: holds no text")
-    return text
 
 
 def label_names(labels: Sequence[Mapping]) -> list[str]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lexome.adapted import JUDGED
 from lexome.errors import LexomeError
 from lexome.fasta import open_text, read_fasta
 from lexome.splits import random_split
 from lexome.texts import text_group
 
-JUDGED = ("valid", "test")
 COLUMNS = ["id", "group", "subset", "text"]
 
 

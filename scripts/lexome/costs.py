@@ -50,3 +50,9 @@ def gpu_power_limit() -> float | None:
         return float(answer.stdout.splitlines()[0])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
+
+
+def describe(measured: dict[str, float], device: str) -> dict:
+    """What a block took, ready for JSON: `seconds`, `cpu_seconds`, `device` and `energy_wh` (an estimate, or None)."""
+    watts = gpu_power_limit() if device == "cuda" else None
+    return {**measured, "device": device, "energy_wh": energy_wh(**measured, device=device, gpu_watts=watts)}

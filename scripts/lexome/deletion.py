@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lexome.bootstrap import interval, resample_groups, stream
+from lexome.bootstrap import FEWEST_GROUPS, interval, resample_groups, stream
 
 Probability = Callable[[Sequence[str]], np.ndarray]
 
 ATTRIBUTED, RANDOM, LOWEST = "attributed", "random", "lowest"
-FEWEST = 10  # texts of different groups below which a bootstrap interval says too little
+FIRST = "first"  # the text's own order: the trivial rival where texts give themselves away at their start
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def resample(groups: Sequence, replicates: int, seed: int, *names: str) -> np.nd
 
 def judge(low: float, groups: int) -> bool | None:
     """Whether attributed words matter more than random ones (True), or not (False); None: too few texts to say."""
-    if groups < FEWEST:
+    if groups < FEWEST_GROUPS:
         return None
     return bool(low > 0)
 
@@ -198,3 +198,13 @@ def verdict(found: Mapping[str, float], meaning: bool | None, n: int, shares: Se
         return f"The attributions mislead: {without} {gap} points less than without as many random words {rest}."
     way = "further" if found["difference"] >= 0 else "less"
     return f"The attributions may be chance: {without} {gap} points {way} than without as many random words {rest}."
+
+
+def verdict_on_first(found: Mapping[str, float], meaning: bool | None) -> str:
+    """A second sentence: whether attributed words matter more than the first words do; "" where there is no verdict."""
+    if meaning is None:
+        return ""
+    low, high = (f"{100 * found[key]:.1f}".replace("-", "−") for key in ("low", "high"))
+    gap = f"{100 * abs(found['difference']):.1f} points {'further' if found['difference'] >= 0 else 'less'}"
+    end = "" if found["low"] > 0 else ": no clear gain"
+    return f" Compared with as many of the text's first words it falls {gap} ({low} to {high}){end}."

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -60,22 +59,24 @@ def read_examples(
     """
     dataset = datasets.load_from_disk(str(tokens))
     place = {name: row for row, name in enumerate(dataset["id"][:])}
+    already = np.asarray(dataset["truncated"][:])
     rows = dataset.with_format("numpy")
-    examples, cut, total = [], 0, 0
+    examples = []
     for part in parts:
         missing = [name for name in part.ids if name not in place]
         if missing:
             raise LexomeError(
                 f"{tokens}: no tokens of {len(missing)} examples, the first is {missing[0]}; make it anew"
             )
-        whole = rows[[place[name] for name in part.ids]]["input_ids"] if part.ids else []
-        cut, total = cut + sum(len(row) > max_length for row in whole), total + len(whole)
+        places = [place[name] for name in part.ids]
+        whole = rows[places]["input_ids"] if places else []
+        cut = int(sum(already[places] | np.array([len(row) > max_length for row in whole]))) if places else 0
         targets = part.targets
         if targets is not None:
             targets = targets.argmax(axis=1) if task == "multi_class" else targets.astype(np.float32)
-        examples.append(Examples([trim(row, max_length, special) for row in whole], targets))
-    if cut:
-        log.warning("%d of %d examples were cut to %d tokens", cut, total, max_length)
+        examples.append(Examples([trim(row, max_length, special) for row in whole], targets, cut))
+    if cut := sum(part.cut for part in examples):
+        log.warning("%d of %d examples were cut to %d tokens", cut, sum(map(len, examples)), max_length)
     return examples
 
 
@@ -262,12 +263,17 @@ def digest(*parts: bytes) -> str:
     return whole.hexdigest()
 
 
+def backbone_digest(folder: str | Path) -> str:
+    """SHA-256 over the weights and the configuration of a backbone."""
+    sums = []
+    for path in [*sorted(Path(folder).glob("*.safetensors")), Path(folder) / "config.json"]:
+        with path.open("rb") as file:
+            sums.append(hashlib.file_digest(file, "sha256").digest())
+    return digest(*sums)
+
+
 def identity(data: RunData, examples: Sequence[Examples], settings: Mapping, seed: int) -> dict:
     """What a run's end depends on: if it is the same, training may go on from a checkpoint."""
-    backbone = hashlib.sha256()
-    for path in [*sorted(Path(data.backbone).glob("*.safetensors")), Path(data.backbone) / "config.json"]:
-        with path.open("rb") as file:
-            backbone.update(hashlib.file_digest(file, "sha256").digest())
     seen = {}
     for name, part, encoded in zip(("train", "valid"), (data.train, data.valid), examples, strict=False):
         rows = (np.asarray(row, dtype=np.int64).tobytes() for row in encoded.rows)
@@ -276,7 +282,7 @@ def identity(data: RunData, examples: Sequence[Examples], settings: Mapping, see
         "settings": json.loads(json.dumps(dict(settings))),
         "seed": seed,
         "labels": [label["id"] for label in data.labels],
-        "backbone": backbone.hexdigest(),
+        "backbone": backbone_digest(data.backbone),
         **seen,
     }
 
@@ -364,13 +370,13 @@ def fine_tune(data: RunData, settings: Mapping, seed: int, folder: str | Path, g
         with atomic(folder) as temporary:
             model.cpu().save_pretrained(temporary)
             tokenizer.save_pretrained(temporary)
-    shutil.rmtree(checkpoints)
-    for old in Path(folder).parent.glob(".checkpoints-*"):
+    for old in set(Path(folder).parent.glob(".checkpoints-*")) - {checkpoints}:
         log.warning("%s: checkpoints of a run with other settings that was cut off; delete it if it is done with", old)
     sizes = [(weights.numel(), weights.requires_grad) for weights in model.parameters()]
     cost = {
         "parameters": sum(size for size, _ in sizes),
         "trained_parameters": sum(size for size, trained in sizes if trained),
         "device": device.type,
+        "cut": sum(part.cut for part in examples) / sum(map(len, examples)),
     }
-    return Trained(*scores, history, cost)
+    return Trained(*scores, history, cost, checkpoints)

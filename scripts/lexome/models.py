@@ -24,14 +24,18 @@ class Trained:
     history
         Records of the training, see `training.fit`; empty for models that do not train by epochs.
     cost
-        `parameters`: how many numbers the model holds, `trained_parameters`: how many of them were trained here, and,
-        if it was not the CPU, `device`: the type of the device that it trained on (`cuda`, `mps`).
+        `parameters`: how many numbers the model holds, `trained_parameters`: how many of them were trained here; if it
+        was not the CPU, `device`: the type of the device that it trained on (`cuda`, `mps`); of models that read texts
+        themselves, `cut`: the share of the examples of which they read the beginning only.
+    checkpoints
+        A folder to remove once all of this is on disk, or None: until then a killed run goes on from it.
     """
 
     valid: np.ndarray
     test: np.ndarray
     history: list[dict]
     cost: dict
+    checkpoints: Path | None = None
 
 
 def _save_settings(folder: str | Path, settings: Mapping, values: Mapping) -> None:

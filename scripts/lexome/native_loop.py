@@ -31,10 +31,13 @@ class Examples:
         Token ids of each example, n sequences of whole numbers.
     targets
         int64, shape (n,): the class of each example; or float32, shape (n, n_labels): 0 or 1; None where unknown.
+    cut
+        How many of the rows hold the beginning of an example only.
     """
 
     rows: Sequence[np.ndarray]
     targets: np.ndarray | None
+    cut: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -127,6 +130,16 @@ def epoch_batches(lengths: Sequence[int], size: int, seed: int, epoch: int, grou
     return [batches[at] for at in shuffled] + batches[full:]
 
 
+def open_optimiser(model: nn.Module, weight_decay: float, learning_rate: float) -> torch.optim.Optimizer:
+    """AdamW over what needs a gradient; biases and norms do not decay."""
+    trained = [weights for weights in model.parameters() if weights.requires_grad]
+    groups = [
+        {"params": [weights for weights in trained if weights.ndim > 1], "weight_decay": weight_decay},
+        {"params": [weights for weights in trained if weights.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=True)
+
+
 def improves(record: Mapping, best: Mapping | None, monitor: str) -> bool:
     """Whether a record of the history is better than the best one: a loss is smaller, all else greater."""
     sign = -1 if monitor.endswith("_loss") else 1
@@ -202,12 +215,8 @@ def fit(
     """
     torch.manual_seed(seed)
     model.to(device)
+    optimiser = open_optimiser(model, settings["weight_decay"], settings["learning_rate"])
     trained = [weights for weights in model.parameters() if weights.requires_grad]
-    groups = [
-        {"params": [weights for weights in trained if weights.ndim > 1], "weight_decay": settings["weight_decay"]},
-        {"params": [weights for weights in trained if weights.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=settings["learning_rate"], fused=True)
     warmup, steps = warmup_steps(len(train), settings)
     epochs, monitor = settings["epochs"], settings["monitor"]
     history: list[dict] = []

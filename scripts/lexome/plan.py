@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from lexome.adapted import chain, check_adapted, corpus_files, resolve
 from lexome.errors import LexomeError
 from lexome.settings import check, file_spec, load_yaml
+from lexome.tasks import check_task
+from lexome.texts import read_text
 
 DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
@@ -56,13 +58,14 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
     mistakes: list[str] = []
     for name, study in config["studies"].items():
         where = f"studies.{name}"
-        mistakes += _check_variant(study["prepare"], "rule", rules, f"{where}.prepare")
+        misfits = _check_variant(study["prepare"], "rule", rules, f"{where}.prepare")
         wanted = study.get("enabled", True) is True
         mistakes += _check_files(study["prepare"], registries["datasets"], f"{where}.prepare", wanted)
         for model_name, model in study["models"].items():
             at = f"{where}.models.{model_name}"
-            mistakes += _check_variant(model, "kind", kinds, at)
+            misfits += _check_variant(model, "kind", kinds, at)
             mistakes += _check_backbone(model, registries["backbones"], at)
+        mistakes += misfits or check_task(study, where)
         for split, entry in study["splits"].items():
             if abs(sum(entry["fractions"].values()) - 1) > 1e-9:
                 mistakes.append(f"{where}.splits.{split}.fractions: must sum to 1, found {entry['fractions']}")
@@ -80,6 +83,10 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
         if strangers:
             known = ", ".join(study["models"])
             mistakes.append(f"{where}.contrasts: {', '.join(sorted(strangers))} is not among its models: {known}")
+        unknown = sorted(set(study.get("beside", [])) - set(config["studies"]))
+        if unknown:
+            known = ", ".join(config["studies"])
+            mistakes.append(f"{where}.beside: {', '.join(unknown)} is not known; there are {known}")
     mistakes += check_adapted(config["studies"], registries["backbones"])
     for path in corpus_files(registries["backbones"], used_backbones(config["studies"])) if not mistakes else []:
         mistakes += _check_file(path, registries["datasets"], "backbones, adapt.corpus.file")
@@ -177,6 +184,12 @@ def _check_classify(config: Mapping) -> list[str]:
         mistakes.append(f"text: no file {text}; give the path from the folder you run snakemake in")
     elif text and set("{}") & set(text):
         mistakes.append(f"text: {text}: Snakemake takes braces in a path for wildcards; rename the file")
+    elif text:
+        # Before anything is trained to read it.
+        try:
+            read_text(text)
+        except LexomeError as error:
+            mistakes.append(f"text: {error}")
     run, studies = config.get("classify"), config["studies"]
     if not run:
         return mistakes
@@ -217,7 +230,9 @@ def classify_settings(config: Mapping) -> Mapping:
     # On the command line (`--config classify={seed: 1}`) Snakemake reads the number as text.
     run = {**config["classify"], "seed": int(config["classify"]["seed"])}
     if run["study"] not in config["studies"]:
-        raise LexomeError(f"config, classify.study: {run['study']} is off; choose another study")
+        known = [name for name, study in config["studies"].items() if study["prepare"]["rule"] in TEXT_RULES]
+        others = f", or choose one of {', '.join(known)}" if known else " (so is every other study of texts)"
+        raise LexomeError(f"config, classify.study: {run['study']} is off; switch it on{others}")
     return run
 
 

@@ -242,9 +242,12 @@ def ordered_subsets(table: pd.DataFrame) -> list[str]:
     return [name for name in SUBSETS if name in present] + sorted(present - set(SUBSETS))
 
 
+COSTS = ("seconds", "embedding_seconds", "parameters", "energy_wh", "cut")
+
+
 def model_costs(path: str | Path) -> dict[str, dict[str, float | None]]:
-    """Model -> `seconds`, `parameters` and `energy_wh` of its training in `costs.tsv`; None where unknown."""
-    table = pd.read_csv(path, sep="\t", index_col="model")[["seconds", "parameters", "energy_wh"]]
+    """Model -> the `COSTS` of its training in `costs.tsv`; None where unknown."""
+    table = pd.read_csv(path, sep="\t", index_col="model")[list(COSTS)]
     return {
         model: {name: float(value) if np.isfinite(value) else None for name, value in row.items()}
         for model, row in table.iterrows()
@@ -274,7 +277,8 @@ def leakage_note(leakage: Mapping, example_noun: str) -> str:
     near, nouns = test["near_duplicates"], plural(example_noun)
     return (
         f"{near:,} of {examples:,} test {nouns} ({near / examples:.1%}) have a near-duplicate in training "
-        f"(similarity {leakage['near']:g} or more); {test['identical']:,} have an identical one. "
+        f"(similarity {leakage['near']:g} or more); {test['repeats']:,} repeat a training {example_noun}, "
+        f"{test['agreeing']:,} of them with its labels. "
         f"{test['distant']:,} are distant from all of training (below {leakage['distant']:g}). {_in_identity(leakage)}"
     ).strip()
 

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from lexome.models import Trained
 from lexome.runs import RunData
 from lexome.runtime import atomic, read_json, write_json
+from lexome.texts import first_words
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +23,9 @@ log = logging.getLogger(__name__)
 CERTAIN = 30.0
 
 
-def opening(text: str, words: int | None) -> str:
-    """The first words of a text, or all of it."""
-    return text if words is None else " ".join(text.split()[:words])
+def openings(texts: Sequence[str], words: int | None) -> list[str]:
+    """What is read of each text: its first words, or (None) all of it."""
+    return list(texts) if words is None else [first_words(text, words) for text in texts]
 
 
 def vectoriser(settings: Mapping, vocabulary: Mapping[str, int] | None = None) -> TfidfVectorizer:
@@ -109,7 +110,7 @@ def load_tfidf(folder: str | Path) -> Callable[[Sequence[str]], np.ndarray]:
     probability = {"multi_class": lambda logits: softmax(logits, axis=1), "multi_label": expit}[config["task"]]
 
     def scores(texts: Sequence[str]) -> np.ndarray:
-        features = vectors.transform([opening(text, settings["first_words"]) for text in texts])
+        features = vectors.transform(openings(texts, settings["first_words"]))
         return probability(features @ arrays["weights"].T + arrays["intercepts"])
 
     return scores
@@ -127,7 +128,7 @@ def tfidf(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus:
         Not used: the fit draws no random numbers.
     """
     vectors = vectoriser(settings)
-    features = vectors.fit_transform([opening(text, settings["first_words"]) for text in data.train.texts])
+    features = vectors.fit_transform(openings(data.train.texts, settings["first_words"]))
     if data.task == "multi_class":
         weights, intercepts = fit_classes(features, data.train.targets.argmax(axis=1), len(data.labels), settings)
     else:
@@ -141,6 +142,7 @@ def tfidf(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus:
         write_json(temporary / "config.json", {"model": dict(settings), "task": data.task, "labels": labels})
     scores = load_tfidf(folder)
     size = weights.size + intercepts.size
-    return Trained(
-        scores(data.valid.texts), scores(data.test.texts), [], {"parameters": size, "trained_parameters": size}
-    )
+    texts = [text for part in (data.train, data.valid, data.test) for text in part.texts]
+    cut = sum(read != text for read, text in zip(openings(texts, settings["first_words"]), texts, strict=True))
+    cost = {"parameters": size, "trained_parameters": size, "cut": cut / len(texts)}
+    return Trained(scores(data.valid.texts), scores(data.test.texts), [], cost)

@@ -1,17 +1,63 @@
-"""Texts as examples: made clean, counted in words, shortened, told apart.
+"""Texts: read from files, made clean, counted in words, shortened, told apart.
 
 A word is a run of characters between blanks that holds a letter or a digit: `+`, `=` and lone dashes of chemical
 equations are none.
 """
 
+import codecs
 import re
 from hashlib import blake2b
+from pathlib import Path
+
+from lexome.errors import LexomeError
 
 WORD = re.compile(r"\S*[^\W_]\S*")
 # A definition as an OBO file writes it: in quotes, then its references in brackets.
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:\[.*\])?(?:\s*\{.*\})?')
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 BLANKS = {"n": " ", "W": " ", "t": " "}
+
+
+def decode(content: bytes, path: str | Path) -> str:
+    """The text of a file's content in UTF-8, line ends included; only a byte order mark is left out.
+
+    Raises
+    ------
+    LexomeError
+        If it is not UTF-8, with the path, the line and the mend.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise LexomeError(f"{path}: is UTF-16 text; save it as UTF-8: iconv -f UTF-16 -t UTF-8 OLD > NEW")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # The decoder counts from behind a byte order mark.
+        at = error.start + len(content) - len(error.object)
+        line = content.count(b"\n", 0, at) + 1
+        raise LexomeError(
+            f"{path}, line {line}: not UTF-8 text (byte 0x{content[at]:02x}); save it as UTF-8, which is for a file in "
+            "Latin-1: iconv -f LATIN1 -t UTF-8 OLD > NEW"
+        ) from error
+
+
+def read_text(path: str | Path) -> str:
+    """A text as it stands in its file; see `decode`.
+
+    Raises
+    ------
+    LexomeError
+        If there is no such file, it is not UTF-8, or holds nothing but white space.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise LexomeError(f"{path}: cannot be read ({error.strerror}); give the path of a text file") from error
+    if content.startswith(b"%PDF-"):
+        raise LexomeError(f"{path}: is a PDF; take the text out of it first, for example with pdftotext")
+    text = decode(content, path)
+    if not text.strip():
+        raise LexomeError(f"{path}: holds no text")
+    return text
 
 
 def clean(text: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from lexome.counts import Counts
 from lexome.errors import LexomeError
 from lexome.fasta import open_binary
-from lexome.texts import count_words, text_group
+from lexome.texts import count_words, decode, text_group
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 
@@ -62,14 +62,7 @@ def read_columns(path: str | Path, columns: Sequence[str], separator: str | None
     separator = find_separator(path, separator)
     with open_binary(path) as handle:
         content = handle.read()
-    try:
-        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise LexomeError(
-            f"{path}, line {line}: not UTF-8 text (byte 0x{content[error.start]:02x}); save it as UTF-8, which is for "
-            "a file in Latin-1: iconv -f LATIN1 -t UTF-8 OLD > NEW"
-        ) from error
+    lines = io.StringIO(decode(content, path), newline="")
     # Texts are longer than the reader's own limit for a field (131,072 characters).
     limit = csv.field_size_limit(sys.maxsize)
     try:

@@ -1,0 +1,65 @@
+"""What the `prepare` entry of a study says of its task, and which settings of the study fit it."""
+
+from collections.abc import Mapping
+
+# As the prepare scripts write them into labels.json.
+NOUNS = {"protein_function": ("protein", "term"), "go_aspect": ("definition", "class")}
+OF_LABELS = ("auprc", "auroc", "accuracy", "precision", "recall")
+OF_CLASSES = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
+    *("weighted_precision", "weighted_recall", "weighted_f1"),
+)
+# What training by epochs records of valid (`models.FIGURES`), beside the loss.
+MONITORS = {
+    "multi_label": ("valid_loss", "valid_label_auprc", "valid_example_auprc"),
+    "multi_class": ("valid_loss", "valid_accuracy", "valid_macro_f1"),
+}
+CARRY = {"multi_label": "several labels", "multi_class": "one class"}
+
+
+def task_of(prepare: Mapping) -> str:
+    """`multi_label` (examples carry any number of labels) or `multi_class` (exactly one)."""
+    several = prepare["rule"] == "protein_function" or prepare.get("slim")
+    return "multi_label" if several else "multi_class"
+
+
+def fits_headline(metric: str, prepare: Mapping) -> bool:
+    """Whether the runs of a study have a metric. Those of a single class count, whatever the class is called."""
+    if task_of(prepare) == "multi_label":
+        return metric in headlines(prepare)
+    return metric in OF_CLASSES or metric.endswith(("_precision", "_recall"))
+
+
+def headlines(prepare: Mapping) -> list[str]:
+    """The metrics that can be shown first, but for those of single classes."""
+    if task_of(prepare) == "multi_class":
+        return list(OF_CLASSES)
+    return [f"{noun}_{metric}" for noun in NOUNS[prepare["rule"]] for metric in OF_LABELS]
+
+
+def check_task(study: Mapping, where: str) -> list[str]:
+    """Mistakes of a study whose metrics or splits belong to the other task, one line each.
+
+    Parameters
+    ----------
+    study
+        Its entry in the config, which fits the schemas.
+    where
+        The path of its key.
+    """
+    prepare, task = study["prepare"], task_of(study["prepare"])
+    carry = f"here, where every example carries {CARRY[task]}"
+    mistakes = [
+        f"{where}.headline: there is no {metric!r} {carry}; there are {', '.join(headlines(prepare))}"
+        for metric in study["headline"]
+        if not fits_headline(metric, prepare)
+    ]
+    for name, model in study["models"].items():
+        monitor = model.get("training", {}).get("monitor")
+        if monitor and monitor not in MONITORS[task]:
+            known = ", ".join(MONITORS[task])
+            mistakes.append(f"{where}.models.{name}.training.monitor: no {monitor!r} {carry}; there are {known}")
+    for name, split in study["splits"].items():
+        if split["method"] == "stratified" and task != "multi_class":
+            mistakes.append(f"{where}.splits.{name}.method: no 'stratified' {carry}; there is random")
+    return mistakes

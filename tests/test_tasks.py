@@ -1,0 +1,107 @@
+"""Metrics, monitors and splits fit what the study's examples carry."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lexome import plan
+from lexome.errors import LexomeError
+from lexome.metrics import multi_label_metrics
+from lexome.models import FIGURES
+from lexome.multiclass import multi_class_metrics
+from lexome.settings import load_yaml
+from lexome.tasks import MONITORS, NOUNS, OF_CLASSES, headlines, task_of
+
+ROOT = Path(__file__).parent.parent
+SLIM, ASPECT = ({"rule": "go_aspect", "slim": slim} for slim in ("goslim_generic", None))
+PROTEINS, TEXTS = {"rule": "protein_function"}, {"rule": "texts"}
+
+
+@pytest.fixture
+def config(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return copy.deepcopy(load_yaml("config/config.yaml"))
+
+
+def check(config):
+    plan.check_workflow(config, plan.load_registries("config", config), "config/schemas")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "task"),
+    [(PROTEINS, "multi_label"), (SLIM, "multi_label"), (ASPECT, "multi_class"), (TEXTS, "multi_class")],
+)
+def test_what_is_allowed_is_what_runs_have(prepare, task):
+    assert task_of(prepare) == task
+    rng = np.random.default_rng(0)
+    truth, scores = np.eye(3, dtype=np.uint8)[rng.integers(3, size=30)], rng.dirichlet(np.ones(3), size=30)
+    if task == "multi_label":
+        measured = multi_label_metrics(truth, scores, *NOUNS[prepare["rule"]])
+        assert set(headlines(prepare)) == set(measured)
+    else:
+        assert set(headlines(prepare)) == set(multi_class_metrics(truth, scores)) - {"ece"}  # of which less is better
+    recorded = FIGURES[task](truth, scores)
+    assert set(MONITORS[task]) == {"valid_loss", *(f"valid_{name}" for name in recorded)}
+
+
+@pytest.mark.parametrize(
+    ("study", "metric"),
+    [
+        *(("go_aspect", metric) for metric in (*OF_CLASSES, "surgery_recall")),
+        ("protein_function", "term_auprc"),
+        ("protein_function", "protein_recall"),
+        ("go_slim", "definition_auroc"),
+    ],
+)
+def test_headlines(config, study, metric):
+    config["studies"][study]["headline"] = [metric]
+    check(config)
+
+
+def training(model, monitor):
+    return lambda study: study["models"][model].update(
+        training={**study["models"][model]["training"], "monitor": monitor}
+    )
+
+
+@pytest.mark.parametrize(
+    ("study", "change", "message"),
+    [
+        (
+            "protein_function",
+            lambda s: s.update(headline=["accuracy"]),
+            r"\.headline: there is no 'accuracy'.*term_auprc",
+        ),
+        (
+            "protein_function",
+            lambda s: s.update(headline=["class_auprc"]),
+            r"\.headline: .*several labels; .*term_auprc",
+        ),
+        ("go_slim", lambda s: s.update(headline=["term_auprc"]), r"go_slim\.headline: .*definition_auprc.*class_auprc"),
+        (
+            "go_aspect",
+            lambda s: s.update(headline=["class_auprc"]),
+            r"\.headline: .*one class; there are accuracy, bal",
+        ),
+        (
+            "go_aspect",
+            training("probe", "valid_label_auprc"),
+            r"probe\.training\.monitor: .*valid_loss, valid_accuracy",
+        ),
+        ("go_aspect", training("native", "valid_example_auprc"), r"native\.training\.monitor: .*, valid_macro_f1$"),
+        ("protein_function", training("mlp", "valid_macro_f1"), r"mlp\.training\.monitor: .*valid_label_auprc"),
+        (
+            "go_slim",
+            lambda s: s["splits"]["official"].update(method="stratified"),
+            r"go_slim\.splits\.official\.method: no 'stratified' here, where .* several labels; there is random",
+        ),
+    ],
+)
+def test_settings_of_the_other_task_are_refused(config, study, change, message):
+    own = copy.deepcopy(config["studies"][study])  # others share parts of it
+    config["studies"][study] = own
+    change(own)
+    with pytest.raises(LexomeError, match=message):
+        check(config)

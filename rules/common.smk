@@ -302,8 +302,12 @@ def shard_files(suffix):
 
 
 def model_settings(wildcards):
-    """The entry of a model in the config, with the pooling of the embeddings that it reads."""
-    entry = studies[wildcards.study]["models"][wildcards.model]
+    """The entry of a model in the config, with the pooling of the embeddings that it reads.
+
+    Without its seeds: another seed in the list trains that one, not all of them anew.
+    """
+    entry = dict(studies[wildcards.study]["models"][wildcards.model])
+    entry.pop("seeds", None)
     if "layers" not in entry:
         return entry
     return {"pooling": plan.poolings(backbones[entry["backbone"]])[0]} | entry

@@ -280,7 +280,7 @@ def test_an_adaptation_is_told_with_its_perplexities():
     ("changes", "words"),
     [
         ({"transductive": True}, "they may hold valid and test texts, without labels"),
-        ({"head": "new"}, "before (with a new head, trained on the unadapted weights)"),
+        ({"head": "new"}, "before (with a new head, trained on the unadapted weights; it learns on"),
         ({"corpus": {"file": "left_out/x.txt"}}, "(left_out/x.txt; no valid"),
     ],
 )

@@ -275,10 +275,11 @@ def leakage_note(leakage: Mapping, example_noun: str) -> str:
     if not examples:
         return "There is no test subset to check."
     near, nouns = test["near_duplicates"], plural(example_noun)
+    agreeing = f", {test['agreeing']:,} of them with its labels" if test["repeats"] else ""
     return (
         f"{near:,} of {examples:,} test {nouns} ({near / examples:.1%}) have a near-duplicate in training "
-        f"(similarity {leakage['near']:g} or more); {test['repeats']:,} repeat a training {example_noun}, "
-        f"{test['agreeing']:,} of them with its labels. "
+        f"(similarity {leakage['near']:g} or more); {test['repeats']:,} repeat a training {example_noun}"
+        f"{agreeing}. "
         f"{test['distant']:,} are distant from all of training (below {leakage['distant']:g}). {_in_identity(leakage)}"
     ).strip()
 
@@ -381,8 +382,13 @@ def adaptation_note(told: Mapping) -> str:
     corpus, held = told["corpus"], told["perplexity"]["valid"]
     subsets = " and ".join(corpus.get("subsets", [])).replace("left_out", "left out")
     where = corpus.get("file") or f"{subsets} of {corpus['study']}, {corpus['split']} split"
-    seen = "they may hold valid and test texts, without labels" if told["transductive"] else "no valid or test texts"
-    head = " (with a new head, trained on the unadapted weights)" if told["head"] == "new" else ""
+    seen = (
+        "they may hold valid and test texts, without labels"
+        if told["transductive"]
+        else "no valid or test text to the letter"
+    )
+    new = " (with a new head, trained on the unadapted weights; it learns on, so that part of the fall is its own)"
+    head = new if told["head"] == "new" else ""
     return (
         f"{told['base']} trained on to tell {told['mask']:.0%} masked tokens of {told['texts']['train']:,} texts "
         f"({where}; {seen}). Perplexity of {held['texts']:,} other texts: {figure_text(held['before'])} before{head}, "

@@ -152,7 +152,7 @@ def test_pictures_repeat_to_the_byte(terms, tmp_path):
 
 def test_scripts_write_their_pictures(terms, tmp_path):
     data = [str(tmp_path / name) for name in ("examples.parquet", "labels.json", "prepare.json")]
-    prepare_go_aspect(str(terms), 0, *data)
+    prepare_go_aspect(str(terms), 0, None, *data)
     pictures = [str(tmp_path / f"{name}.svg") for name in ("balance", "counts", "clouds", "terms")]
     plot_texts(*data[:2], *pictures[:3])
     plot_ontology(str(terms), pictures[3])

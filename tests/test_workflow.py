@@ -100,7 +100,7 @@ def test_a_second_run_has_nothing_to_do(finished):
 
 
 def test_an_edit_to_the_library_reruns_what_uses_it(finished):
-    module = finished[0] / "scripts" / "lexome" / "bootstrap.py"
+    module = finished[0] / "scripts" / "lexome" / "evaluation.py"
     text = module.read_text()
     module.write_text(text + "# edited\n")
     done = snakemake(finished[0], "--dry-run", "--quiet", "rules")

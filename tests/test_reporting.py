@@ -271,8 +271,8 @@ def test_an_adaptation_is_told_with_its_perplexities():
     note = reporting.adaptation_note(adaptation())
     assert note == (
         "bert trained on to tell 15% masked tokens of 1,800 texts (train and left out of s, official split; no valid "
-        "or test text to the letter). Perplexity of 200 other texts: 8.000 [7.900–8.100] before, 4.000 [3.900–4.100] after, ratio "
-        "0.500 [0.400–0.600]."
+        "or test text to the letter). Perplexity of 200 other texts: 8.000 [7.900–8.100] before, 4.000 [3.900–4.100] "
+        "after, ratio 0.500 [0.400–0.600]."
     )
 
 

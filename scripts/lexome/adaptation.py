@@ -103,8 +103,7 @@ def fit(
         if kept and history[-1]["stage"] == stage:
             optimiser.load_state_dict(kept["optimiser"])
         trained = [weights for group in optimiser.param_groups for weights in group["params"]]
-        steps = math.ceil(len(corpus.train) / size) * epochs
-        warmup = math.ceil(settings["warmup_ratio"] * steps)
+        warmup, steps = native_loop.warmup_steps(len(corpus.train), {**settings, "epochs": epochs})
         step = 0
         for _ in range(epochs):
             epoch += 1

@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from captum.attr import LayerGradientXActivation, LayerIntegratedGradients
-from scipy.special import expit, softmax
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
-from lexome import native_loop
+from lexome import finetuning, native_loop
 from lexome.errors import LexomeError
 from lexome.runtime import progress
 from lexome.tokens import load_tokenizer
@@ -116,15 +115,15 @@ def read_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> lis
 
 def probability_function(model: nn.Module, tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[str]], np.ndarray]:
     """The model as a function from texts to probabilities, float32, shape (n, n_labels)."""
-    single = model.config.problem_type == "single_label_classification"
+    task = finetuning.TASKS[model.config.problem_type]
 
-    def probabilities(texts: Sequence[str]) -> np.ndarray:
+    def score(texts: Sequence[str]) -> np.ndarray:
         rows = tokenizer(list(texts), truncation=True, verbose=False)["input_ids"]
         examples = native_loop.Examples([np.array(row, dtype=np.int64) for row in rows], None)
         logits = native_loop.predict(model, examples, tokenizer.pad_token_id or 0, model.device)
-        return softmax(logits, axis=1) if single else expit(logits)
+        return finetuning.probabilities(logits, task)
 
-    return probabilities
+    return score
 
 
 def log_odds(logits: torch.Tensor, classes: torch.Tensor, single: bool) -> torch.Tensor:

@@ -29,6 +29,7 @@ from lexome.tokens import load_tokenizer
 log = logging.getLogger(__name__)
 
 PROBLEMS = {"multi_class": "single_label_classification", "multi_label": "multi_label_classification"}
+TASKS = {problem: task for task, problem in PROBLEMS.items()}
 
 
 def trim(row: np.ndarray, max_length: int, special: Sequence[int]) -> np.ndarray:

@@ -197,7 +197,7 @@ def _check_classify(config: Mapping) -> list[str]:
         return [*mistakes, f"classify.study: {run['study']!r} is not known; there are {', '.join(studies)}"]
     study = studies[run["study"]]
     if study["prepare"]["rule"] not in TEXT_RULES:
-        known = [name for name, other in studies.items() if other["prepare"]["rule"] in TEXT_RULES]
+        known = _studies_of_texts(studies)
         mend = f"choose one of {', '.join(known)}" if known else "the config has no study of texts"
         return [*mistakes, f"classify.study: {run['study']!r} reads sequences, not texts; {mend}"]
     if run["split"] not in study["splits"]:
@@ -230,7 +230,7 @@ def classify_settings(config: Mapping) -> Mapping:
     # On the command line (`--config classify={seed: 1}`) Snakemake reads the number as text.
     run = {**config["classify"], "seed": int(config["classify"]["seed"])}
     if run["study"] not in config["studies"]:
-        known = [name for name, study in config["studies"].items() if study["prepare"]["rule"] in TEXT_RULES]
+        known = _studies_of_texts(config["studies"])
         others = f", or choose one of {', '.join(known)}" if known else " (so is every other study of texts)"
         raise LexomeError(f"config, classify.study: {run['study']} is off; switch it on{others}")
     return run
@@ -317,10 +317,13 @@ def studies_by_rule(studies: Mapping, rule: str) -> list[str]:
     return [name for name, study in studies.items() if study["prepare"]["rule"] == rule]
 
 
+def _studies_of_texts(studies: Mapping) -> list[str]:
+    return [name for name, study in studies.items() if study["prepare"]["rule"] in TEXT_RULES]
+
+
 def text_studies(studies: Mapping) -> list[str]:
     """Names of the studies whose examples are texts of few classes, which are drawn one by one."""
-    prepares = {name: study["prepare"] for name, study in studies.items()}
-    return [name for name, entry in prepares.items() if entry["rule"] in TEXT_RULES and not entry.get("slim")]
+    return [name for name in _studies_of_texts(studies) if not studies[name]["prepare"].get("slim")]
 
 
 def ontology_studies(studies: Mapping) -> list[str]:

@@ -102,8 +102,7 @@ def _fine_tune(
         model = AutoModelForSequenceClassification.from_pretrained(
             model_folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
         ).to(device)
-    tasks = {problem: task for task, problem in finetuning.PROBLEMS.items()}
-    task, pad = tasks[model.config.problem_type], tokenizer.pad_token_id or 0
+    task, pad = finetuning.TASKS[model.config.problem_type], tokenizer.pad_token_id or 0
     limit = min(settings["training"]["max_length"], backbone.get("max_tokens", settings["training"]["max_length"]))
 
     def score(texts: Sequence[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Which studies are off: those switched off, and those that are on only where their files can be had."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -23,12 +24,14 @@ def studies_off(studies: Mapping, datasets: Mapping, mirror: str | Path | None) 
         Folder in which the download stage looks for files first, or None.
     """
     off = {}
+    # Studies of one question share their files, and looking through a mirror means hashing.
+    there = functools.cache(lambda path: at_hand(path, datasets, mirror))
     for name, study in studies.items():
         enabled = study.get("enabled", True)
         if enabled is False:
             off[name] = f"study {name} is off: the config has `enabled: false`; set it to true to run it"
         elif enabled == "if_present":
-            absent = (path for path in prepare_files(study) if not at_hand(path, datasets, mirror))
+            absent = (path for path in prepare_files(study) if not there(path))
             if path := next(absent, None):
                 off[name] = f"study {name} is off: {path} is not at hand; {_mend(path, datasets)}"
     return off

@@ -70,7 +70,7 @@ def fit(
         Features, float32 (n, n_features), and targets, uint8 (n, n_labels).
     settings
         `learning_rate`, `weight_decay`, `batch_size`, `epochs` (at most), `patience` (epochs without improvement),
-        `monitor` (a figure of the history, e.g. `valid_term_auprc`; a loss is minimised, all else maximised).
+        `monitor` (a figure of the history, e.g. `valid_label_auprc`; a loss is minimised, all else maximised).
     seed
         Of the order of batches and dropout.
     device

@@ -139,8 +139,8 @@ def checksums(*keys):
         paths = [
             path
             for key in keys
-            for path in [getattr(input, key)]
-            if path and plan.is_downloaded(path)
+            for path in plan.file_paths(getattr(input, key))
+            if plan.is_downloaded(path)
         ]
         sums = {
             path: settings.file_spec(datasets, path)["sha256"]
@@ -166,6 +166,11 @@ def prepare_file(key):
         return prepare_settings(wildcards).get(key) or []
 
     return file
+
+
+def prepare_tables(wildcards):
+    """The files of all factors of a study's `prepare` entry."""
+    return plan.file_paths(prepare_settings(wildcards).get("files"))
 
 
 def ontology_source(wildcards):

@@ -1,7 +1,8 @@
 """Prepare: raw files to examples with labels. The only stage with a rule a study.
 
 Needs: a study's files (config: studies.<study>.prepare).
-Makes: results/ontologies/<ontology>.parquet, results/<study>/examples.parquet, labels.json, prepare.json.
+Makes: results/ontologies/<ontology>.parquet, results/<study>/examples.parquet, labels.json, prepare.json; for binding
+studies implants.parquet (the planted sites of simulated sequences).
 """
 
 
@@ -118,3 +119,38 @@ rule prepare_texts:
         "Prepare the texts of {wildcards.study}"
     script:
         "../scripts/prepare_texts.py"
+
+
+rule prepare_tf_binding:
+    input:
+        motifs=prepare_file("motifs"),
+        background=prepare_file("background"),
+        genome=prepare_file("genome"),
+        blacklist=prepare_file("blacklist"),
+        files=prepare_tables,
+    output:
+        examples="results/{study}/examples.parquet",
+        labels="results/{study}/labels.json",
+        implants="results/{study}/implants.parquet",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_tf_binding/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_tf_binding/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "tf_binding")),
+    priority: 10
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(4000),
+        runtime="1h",
+    params:
+        settings=prepare_settings,
+        checksums=checksums("motifs", "background", "genome", "blacklist", "files"),
+        code=code("prepare_tf_binding"),
+    message:
+        "Prepare the bound and unbound sequences of {wildcards.study}"
+    script:
+        "../scripts/prepare_tf_binding.py"

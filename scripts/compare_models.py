@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lexome.bootstrap import FEWEST_GROUPS, combine_seeds, interval, paired_difference, stream
+from lexome.bootstrap import FEWEST_GROUPS, combine_seeds, holm, interval, paired_difference, sign_p_value, stream
 from lexome.errors import LexomeError
 from lexome.runtime import atomic, read_json
 
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
-DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n", "seeds"]
+DIFFERENCES = [
+    *("study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n", "seeds", "p"),
+    "p_holm",
+]
 SPENT = ["seconds", "embedding_seconds", "parameters", "energy_wh", "cut"]  # of cost.json, see train_model
 
 
@@ -48,7 +51,9 @@ def compare_models(
     differences_out
         model - reference under the same resamples and, if both have the same seeds, the same draws of seeds; n and
         `seeds` = the fewer units and seeds of the two. The trivial model is the reference of all others; the contrasts
-        follow.
+        follow. `p` = two-sided p-value of no difference, from the same replicates as low and high
+        (`bootstrap.sign_p_value`); `p_holm` = the same, adjusted for how many are asked at once: in one subset and
+        metric all differences from the trivial model are one family, all other contrasts another.
     costs_out
         What a run took, as means over the `seeds` runs, see `train_model.describe_cost`. In a table of its own,
         because seconds differ from run to run and figures do not.
@@ -69,6 +74,7 @@ def compare_models(
     figures, combined = _over_seeds(runs, [np.load(path) for path in replicates], settings)
     pairs = [(model, trivial) for model in sorted(models - {trivial})] + [tuple(pair) for pair in contrasts]
     differences = _differences(figures, combined, _groups(runs), dict.fromkeys(pairs), settings["level"])
+    _adjust(differences, trivial)
     cited = [{**row, "study": study} for row in published if row["split"] == split]
     _write_table(comparison_out, figures + cited, COMPARISON)
     _write_table(differences_out, differences, DIFFERENCES)
@@ -128,8 +134,20 @@ def _differences(
                 difference["difference"] = row["value"] - other["value"]
                 if groups[subset] >= FEWEST_GROUPS:
                     difference["low"], difference["high"] = interval(drawn, level)
+                    difference["p"] = sign_p_value(drawn)
             rows.append(difference)
     return rows
+
+
+def _adjust(differences: list[dict], trivial: str) -> None:
+    """Give each row its `p_holm`, by family."""
+    families: dict[tuple, list[dict]] = {}
+    for row in differences:
+        families.setdefault((row["subset"], row["metric"], row["reference"] == trivial), []).append(row)
+    for rows in families.values():
+        adjusted = holm(np.array([row.get("p", np.nan) for row in rows]))
+        for row, value in zip(rows, adjusted.tolist(), strict=True):
+            row["p_holm"] = value
 
 
 def _write_costs(path: str | Path, runs: list[dict], costs: list[dict]) -> None:

@@ -47,7 +47,8 @@ def evaluate_model(
     replicates_out
         npz: `<subset>/<metric>` -> float64 [replicates], centred on the value.
     per_label_out
-        Parquet: id, name, subset, n_train, n_positive, auprc, auroc, precision, recall (NaN where undefined).
+        Parquet: id, name, subset, n_train, n_known and n_positive (examples of the subset for which the label is
+        known, and true), then the figures of `metrics.unit_metrics` or `multiclass.class_figures`, NaN where undefined.
     study, split, model, seed
         Name the run. Resamples depend on study, split and subset only, so every model gets the same ones.
 

@@ -25,7 +25,14 @@ def stratified(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarr
     )
 
 
-METHODS = {"random": random, "stratified": stratified}
+def official(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
+    """The subsets that the examples come with."""
+    if "subset" not in examples:
+        raise LexomeError("an official split needs examples that come with subsets; these do not: use `random`")
+    return splits.official_split(examples["subset"], units(examples, settings), settings["fractions"], settings["seed"])
+
+
+METHODS = {"random": random, "stratified": stratified, "official": official}
 
 
 def units(examples: pd.DataFrame, settings: dict) -> pd.Series:

@@ -2,16 +2,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as sk
 
 from lexome.bootstrap import (
     centre,
     centre_all,
     combine_seeds,
+    holm,
     interval,
     multi_label_replicates,
     paired_difference,
     resample_groups,
+    sign_p_value,
     stream,
 )
 from lexome.metrics import multi_label_metrics
@@ -40,6 +43,61 @@ def test_a_replicate_equals_the_metrics_of_the_repeated_rows(seed, examples, lab
         rows = np.repeat(np.arange(examples), count)
         for name, (value, _) in multi_label_metrics(truth[rows], scores[rows], "protein", "term").items():
             np.testing.assert_allclose(found[name][b], value, rtol=0, atol=1e-12, err_msg=name)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 4))
+def test_a_replicate_with_unknown_labels_equals_the_metrics_of_the_repeated_rows(seed, examples, labels):
+    rng = np.random.default_rng(seed)
+    truth, scores = problem(rng, examples, labels)
+    known = rng.random(truth.shape) < 0.6
+    counts = resample_groups(rng.integers(0, 9, size=examples), 4, stream(seed))
+    found = multi_label_replicates(truth, scores, counts, "sequence", "factor", known)
+    for b, count in enumerate(counts):
+        rows = np.repeat(np.arange(examples), count)
+        expected = multi_label_metrics(truth[rows], scores[rows], "sequence", "factor", known[rows])
+        for name in found:
+            np.testing.assert_allclose(found[name][b], expected[name][0], rtol=0, atol=1e-12, err_msg=name)
+
+
+def test_replicates_of_a_correlation_may_fall_below_zero():
+    rng = np.random.default_rng(0)
+    truth, scores = rng.random((80, 1)) < 0.5, rng.random((80, 1))
+    replicates, _ = centred(truth, scores, resample_groups(np.arange(80), 200, stream(0)))
+    assert replicates["term_mcc"].min() < 0
+    assert replicates["term_auroc"].min() >= 0
+
+
+def test_p_values_agree_with_the_interval():
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 0.5, 1.5, 2.5, 4.0, -3.0):
+        replicates = rng.normal(shift, 1, size=999)
+        p, (low, high) = sign_p_value(replicates), interval(replicates)
+        assert (p <= 0.05) == (low > 0 or high < 0)
+        assert p == pytest.approx(2 * stats.norm.sf(abs(shift)), abs=0.1)
+    assert sign_p_value(np.full(99, 0.5)) == sign_p_value(np.full(99, -0.5)) == pytest.approx(0.02)
+    assert sign_p_value(np.zeros(99)) == 1
+    assert np.isnan(sign_p_value(np.array([np.nan])))
+    assert sign_p_value(np.array([np.nan, *[0.5] * 99])) == pytest.approx(0.02)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 0.01, 0.01, 0.2, 1.0]) | st.floats(0, 1), max_size=8))
+def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
+    adjusted = holm(np.array(p_values))
+    for alpha in (0.01, 0.05, 0.2):
+        rejected = set()
+        for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+            if p_values[at] * (len(p_values) - rank) > alpha:
+                break
+            rejected.add(at)
+        assert {at for at, p in enumerate(adjusted) if p <= alpha} == rejected
+
+
+def test_holm_by_hand_and_what_is_undefined():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
+    np.testing.assert_array_equal(holm(np.array([np.nan, 0.02])), [np.nan, 0.02])
+    assert len(holm(np.array([]))) == 0
 
 
 def test_a_replicate_equals_scikit_learn_with_sample_weights():

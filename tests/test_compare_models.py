@@ -13,7 +13,10 @@ from lexome.settings import check, load_yaml
 SETTINGS = {"replicates": 400, "seed": 0, "level": 0.95, "distant": 0.05}
 COMPARISON = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
 COSTS = ["study", "split", "model", "seconds", "embedding_seconds", "parameters", "energy_wh", "cut", "seeds"]
-DIFFERENCES = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n", "seeds"]
+DIFFERENCES = [
+    *("study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n", "seeds", "p"),
+    "p_holm",
+]
 CONFIG = Path(__file__).parents[1] / "config"
 COST = {"seconds": 2.0, "embedding_seconds": None, "parameters": 1000, "energy_wh": 0.5, "cut": 0.25, "device": "cpu"}
 SHARED = np.random.default_rng(0).normal(0, 0.01, size=400)  # what a resample does to every model
@@ -113,7 +116,7 @@ def test_undefined_figures_are_empty_and_counted(runs):
     # Two of three seeds define it: their mean, and the fewest units.
     assert tuple(precision.loc["mlp", ["value", "n", "seeds"]]) == (pytest.approx(0.6), 20, 2)
     undefined = differences[differences["metric"] == "term_precision"]
-    assert undefined[["difference", "low", "high"]].isna().all(axis=None)
+    assert undefined[["difference", "low", "high", "p", "p_holm"]].isna().all(axis=None)
     assert (undefined["n"] == 0).all()
 
 
@@ -193,6 +196,27 @@ def test_models_with_the_same_seeds_are_paired_seed_by_seed(runs):
     mirrored = rows["low", "two"]
     assert (mirrored.low, mirrored.high) == (pytest.approx(-unequal.high), pytest.approx(-unequal.low))
     assert [rows[pair].seeds for pair in (("high", "low"), ("two", "low"), ("low", "naive"))] == [3, 2, 1]
+
+
+def test_p_values_are_adjusted_in_families(runs):
+    """Against the trivial model three questions are asked at once, by the contrasts two."""
+    noise = np.random.default_rng(1)
+    for model, value in (("naive", 0.10), ("a", 0.118), ("b", 0.122), ("c", 0.3)):
+        runs.add(model, 0, {AUPRC: (value, 50)})
+        np.savez(runs.replicates[-1], **{"/".join(AUPRC): value + noise.normal(0, 0.006, size=400)})
+    _, table = runs.compare(contrasts=[["a", "b"], ["c", "b"], ["a", "naive"]])
+    found = table.set_index(["model", "reference"])
+    p, adjusted = found["p"], found["p_holm"]
+    least = 2 / 401
+    assert p["c", "naive"] == p["c", "b"] == pytest.approx(least, rel=1e-5)
+    assert least < p["a", "naive"] < 0.1
+    assert p["a", "b"] > 0.3
+    trivial = pd.Series({name: p[name, "naive"] for name in "abc"}).sort_values()
+    expected = np.minimum(1, np.maximum.accumulate(trivial.to_numpy() * [3, 2, 1]))
+    for name, value in zip(trivial.index, expected, strict=True):
+        assert adjusted[name, "naive"] == pytest.approx(value, rel=1e-4)
+    assert adjusted["c", "b"] == pytest.approx(2 * least, rel=1e-4)
+    assert adjusted["a", "b"] == pytest.approx(p["a", "b"], rel=1e-4)
 
 
 def test_costs_have_a_table_of_their_own(runs):

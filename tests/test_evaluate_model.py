@@ -110,7 +110,8 @@ def test_figures_equal_scikit_learn_on_every_subset(study):
 
 def test_the_table_by_label(study):
     _, _, table = study.evaluate()
-    counted, judged = ["n_train", "n_positive"], ["auprc", "auroc", "precision", "recall"]
+    counted = ["n_train", "n_known", "n_positive"]
+    judged = ["auprc", "auroc", "accuracy", "precision", "recall", "mcc", "ece"]
     assert list(table) == ["id", "name", "subset", *counted, *judged]
     test = table[table["subset"] == "test"].set_index("id")
     mask = study.subset == "test"
@@ -120,6 +121,31 @@ def test_the_table_by_label(study):
     expected = sk.average_precision_score(study.truth[mask, 5], study.scores[mask, 2])
     assert test.loc["GO:5", "auprc"] == pytest.approx(expected, abs=1e-9)
     assert test.loc["GO:2", ["auprc", "auroc", "recall"]].isna().all()
+
+
+def test_unknown_labels_are_left_out(study):
+    """Every other example was measured for two of the labels only; what is said of the others must not count."""
+    _, _, whole = study.evaluate()
+    table = pq.read_table(study.folder / "examples.parquet")
+    measured = [None if at % 2 else [0, 4] for at in range(80)]
+    table = table.append_column("measured", pa.array(measured, pa.list_(pa.int32())))
+    pq.write_table(table, study.folder / "examples.parquet")
+    found, replicates, labels = study.evaluate()
+    rows = pd.DataFrame(found["rows"]).set_index(["subset", "metric"])["value"]
+    assert not any(metric.startswith("protein") for _, metric in rows.index)
+    mask, every_other = study.subset == "test", np.arange(80) % 2 == 1
+    labels = labels[labels["subset"] == "test"].set_index("id")
+    areas = []
+    for column, index in enumerate(JUDGED):
+        kept = mask & (every_other | (index in (0, 4)))
+        assert labels.loc[f"GO:{index}", "n_known"] == kept.sum()
+        if index != 2:
+            areas.append(sk.roc_auc_score(study.truth[kept, index], study.scores[kept, column]))
+            assert labels.loc[f"GO:{index}", "auroc"] == pytest.approx(areas[-1], abs=1e-9)
+    assert rows["test", "term_auroc"] == pytest.approx(np.mean(areas), abs=1e-9)
+    assert replicates["test/term_auroc"].mean() == pytest.approx(np.mean(areas), abs=1e-6)
+    other = whole[whole["subset"] == "test"].set_index("id")
+    assert (other["n_known"] == mask.sum()).all()
 
 
 def test_replicates_belong_to_the_rows_and_surround_them(study):
@@ -271,7 +297,7 @@ def test_classes_are_judged_like_scikit_learn_does(classes):
         low, high = interval(replicates[f"{row['subset']}/{row['metric']}"])
         assert low <= row["value"] <= high
     judged = ["precision", "recall", "f1", "auroc"]
-    assert list(table) == ["id", "name", "subset", "n_train", "n_positive", *judged]
+    assert list(table) == ["id", "name", "subset", "n_train", "n_known", "n_positive", *judged]
     test = table[table["subset"] == "test"].set_index("id")
     mask = classes.subset == "test"
     area = sk.roc_auc_score(classes.truth[mask, 1], classes.scores[mask, 1])

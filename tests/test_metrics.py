@@ -2,13 +2,22 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn.calibration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from sklearn import metrics as sk
 
 from lexome import metrics
-from lexome.metrics import RankedScores, average_precision, multi_label_metrics, roc_auc, threshold_metrics
+from lexome.metrics import (
+    RankedScores,
+    average_precision,
+    calibration_errors,
+    multi_label_metrics,
+    roc_auc,
+    threshold_metrics,
+    unit_metrics,
+)
 
 EXACT = {"rtol": 0, "atol": 1e-9}
 
@@ -73,6 +82,7 @@ def test_threshold_metrics_equal_scikit_learn(problem):
             sk.accuracy_score(y, p, sample_weight=w) if kept.any() else np.nan,
             sk.precision_score(y, p, sample_weight=w) if p.any() else np.nan,
             sk.recall_score(y, p, sample_weight=w) if y.any() else np.nan,
+            sk.matthews_corrcoef(y, p, sample_weight=w) if y.any() and not y.all() else np.nan,
         )
         np.testing.assert_allclose([values[column] for values in found], expected, **EXACT)
 
@@ -86,6 +96,66 @@ def test_many_weightings_at_once_equal_one_by_one(problem):
     for row, one in enumerate(several):
         for many, single in zip(together, threshold_metrics(truth, scores, 0, one), strict=True):
             np.testing.assert_allclose(many[row], single, **EXACT)
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems())
+def test_calibration_equals_the_curve_of_scikit_learn(problem):
+    truth, scores = problem
+    for y, s, error in zip(truth.T, scores.T.astype(float), calibration_errors(truth, scores), strict=True):
+        share, confidence = sklearn.calibration.calibration_curve(y, s, n_bins=metrics.BINS)
+        # The curve leaves empty bins out and does not say how many examples the others hold.
+        sizes = np.bincount(np.clip(np.ceil(s * metrics.BINS - 1e-6) - 1, 0, None).astype(int))
+        sizes = sizes[sizes > 0]
+        assert len(sizes) == len(share)
+        assert error == pytest.approx((sizes * np.abs(share - confidence)).sum() / len(y), abs=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems(), st.lists(st.integers(0, 3), min_size=12, max_size=12), st.integers(1, 400))
+def test_calibration_with_whole_weights_is_that_of_repeated_examples(problem, weights, size):
+    truth, scores = problem
+    weights = np.array(weights[: len(truth)])
+    rows = np.repeat(np.arange(len(truth)), weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "BLOCK_ITEMS", size)
+        found = calibration_errors(truth, scores, np.stack([weights, np.ones(len(truth))]))
+    np.testing.assert_allclose(found[0], calibration_errors(truth[rows], scores[rows]), **EXACT)
+    np.testing.assert_allclose(found[1], calibration_errors(truth, scores), **EXACT)
+
+
+def test_a_perfect_and_a_wrong_calibration():
+    truth = np.array([[1, 1, 0], [0, 1, 0], [1, 1, 0], [0, 1, 0]], dtype=bool)
+    scores = np.array([[0.5, 0.0, 0.25]] * 4)
+    np.testing.assert_allclose(calibration_errors(truth, scores), [0, 1, 0.25])
+
+
+def test_correlation_of_decisions_that_are_all_alike_is_none_and_of_truths_undefined():
+    truth, scores = np.array([[1, 1], [0, 1]], dtype=bool), np.array([[0.9, 0.9], [0.8, 0.1]])
+    np.testing.assert_array_equal(threshold_metrics(truth, scores, axis=0).mcc, [0, np.nan])
+    assert threshold_metrics(truth[:, :1], 1 - scores[::-1, :1] * [[1], [0]], axis=0).mcc[0] == -1
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems(), st.integers(0, 1000))
+def test_unknown_labels_are_left_out(problem, seed):
+    truth, scores = problem
+    known = np.random.default_rng(seed).random(truth.shape) < 0.7
+    found = unit_metrics(truth, scores, 0, known)
+    for label in range(truth.shape[1]):
+        rows = known[:, label]
+        alone = unit_metrics(truth[rows, label : label + 1], scores[rows, label : label + 1], 0)
+        for name, values in alone.items():
+            assert found[name][label] == pytest.approx(values[0], nan_ok=True)
+    means = multi_label_metrics(truth, scores, "protein", "term", known)
+    one_sided = known.size and not known.all()
+    assert any(name.startswith("protein") for name in means) == (not one_sided and truth.shape[1] > 1)
+    everything = unit_metrics(truth, scores, 0, np.ones_like(truth))
+    for name, values in unit_metrics(truth, scores, 0).items():
+        np.testing.assert_array_equal(everything[name], values)
+    if one_sided:
+        with pytest.raises(ValueError, match="unknown"):
+            unit_metrics(truth, scores, 1, known)
 
 
 @settings(max_examples=50, deadline=None)
@@ -129,8 +199,8 @@ def test_undefined_units_are_left_out_and_counted_and_never_scored():
     assert set(found) == {
         f"{noun}_{name}"
         for noun in ("protein", "term")
-        for name in ("auprc", "auroc", "accuracy", "precision", "recall")
-    }
+        for name in ("auprc", "auroc", "accuracy", "precision", "recall", "mcc")
+    } | {"term_ece"}
 
 
 def test_a_metric_that_no_unit_defines_is_nan_with_none_counted():

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 import lexome.models
+from lexome.errors import LexomeError
 from lexome.models import KINDS
 from lexome.runs import Part, RunData
 
@@ -49,7 +51,15 @@ def data():
 
 
 # These read texts or tokens and are tested with their modules.
-ELSEWHERE = {"tfidf": "test_textmodels.py", "fine_tune": "test_finetuning.py"}
+ELSEWHERE = {
+    "tfidf": "test_textmodels.py",
+    "fine_tune": "test_finetuning.py",
+    "composition": "test_dnamodels.py",
+    "kmer": "test_dnamodels.py",
+    "pwm": "test_dnamodels.py",
+    "network": "test_convnets.py",
+}
+MODULES = {"tfidf": "textmodels", "fine_tune": "finetuning", "network": "dnanetworks"}
 
 
 def as_classes(data):
@@ -77,7 +87,7 @@ def test_every_kind_is_tested():
 
 @pytest.mark.parametrize("kind", ELSEWHERE)
 def test_kinds_of_other_modules_are_imported_when_they_are_used(kind, data, monkeypatch):
-    module = {"tfidf": "textmodels", "fine_tune": "finetuning"}[kind]
+    module = MODULES.get(kind, "dnamodels")
     seen = []
     fake = types.ModuleType(module)
     setattr(fake, kind, lambda *arguments: seen.append(arguments) or "trained")
@@ -132,6 +142,39 @@ def test_the_cost_of_a_head_is_its_weights(data, tmp_path):
     assert run.cost == {"parameters": size, "trained_parameters": size, "device": "cpu"}
 
 
+@pytest.mark.parametrize("kind", ["tfidf", "fine_tune"])
+def test_kinds_that_would_take_unknown_for_absent_refuse(kind, data, tmp_path):
+    known = np.random.default_rng(0).random((400, 3)) < 0.5
+    partly = dataclasses.replace(data, train=dataclasses.replace(data.train, known=known))
+    with pytest.raises(LexomeError, match=f"kind {kind} would take unknown labels"):
+        KINDS[kind](partly, {"kind": kind}, 0, tmp_path / "m", 0)
+
+
+@pytest.mark.parametrize("kind", ["frequency", "head"])
+def test_unknown_labels_teach_nothing(kind, data, tmp_path):
+    rng = np.random.default_rng(0)
+    masks = {"train": rng.random((400, 3)) < 0.6, "valid": rng.random((120, 3)) < 0.6}
+    runs = []
+    for filler in (0, 1):
+        parts = {}
+        for name, known in masks.items():
+            part = getattr(data, name)
+            targets = np.where(known, part.targets, 0 if kind == "frequency" else filler).astype(np.uint8)
+            parts[name] = dataclasses.replace(part, targets=targets, known=known)
+        runs.append(KINDS[kind](dataclasses.replace(data, **parts), SETTINGS[kind], 0, tmp_path / str(filler), 0))
+    np.testing.assert_array_equal(runs[0].test, runs[1].test)
+    if kind == "frequency":
+        shares = [data.train.targets[k, at].mean() for at, k in enumerate(masks["train"].T)]
+        np.testing.assert_allclose(runs[0].test[0], shares)
+        return
+    assert runs[0].history == runs[1].history
+    truth, known = data.valid.targets, masks["valid"]
+    expected = [average_precision_score(truth[k, at], runs[0].valid[k, at]) for at, k in enumerate(known.T)]
+    assert "valid_example_auprc" not in runs[0].history[0]
+    best = runs[0].history[runs[0].history[-1]["epoch"]]
+    assert best["valid_label_auprc"] == pytest.approx(np.mean(expected))
+
+
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_shapes_and_repeats(kind, data, tmp_path):
     runs = [KINDS[kind](data, SETTINGS[kind], 1, tmp_path / name, 0) for name in "ab"]
@@ -164,8 +207,6 @@ def test_baselines_follow_the_training_shares(data, tmp_path):
 
 
 def test_head_beats_frequency_on_valid(data, tmp_path):
-    from sklearn.metrics import average_precision_score
-
     head, naive = (KINDS[k](data, SETTINGS[k], 0, tmp_path / k, 0) for k in ("head", "frequency"))
     ours, theirs = (average_precision_score(data.valid.targets, run.valid) for run in (head, naive))
     assert ours > theirs + 0.2

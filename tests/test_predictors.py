@@ -13,7 +13,7 @@ from lexome import plan
 from lexome.embedding_store import read_embeddings
 from lexome.errors import LexomeError
 from lexome.models import KINDS
-from lexome.predictors import LOADERS, load_predictor
+from lexome.predictors import DNA_LOADERS, LOADERS, load_predictor
 from lexome.runs import read_predictions, write_predictions
 from tiny_bert import SIGNS, TRAINING, make_backbone, make_study
 
@@ -133,4 +133,5 @@ def test_kinds_that_read_no_text_are_refused(tmp_path):
 
 def test_the_plan_names_the_same_kinds():
     assert set(plan.TEXT_KINDS) == set(LOADERS)
-    assert set(LOADERS) <= set(KINDS)
+    assert set(LOADERS) | set(DNA_LOADERS) <= set(KINDS)
+    assert not set(LOADERS) & set(DNA_LOADERS)

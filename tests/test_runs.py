@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lexome.errors import LexomeError
-from lexome.runs import load_run, read_predictions, target_matrix, write_predictions
+from lexome.runs import known_matrix, load_run, read_predictions, target_matrix, write_predictions
 from lexome.runtime import read_json, write_json
 
 label_lists = st.lists(st.lists(st.integers(0, 9), unique=True), min_size=1, max_size=20)
@@ -79,3 +79,23 @@ def test_predictions_that_are_not_finite_are_refused(tmp_path):
     with pytest.raises(ValueError, match="finite"):
         write_predictions(tmp_path / "p.parquet", {"test": (["a"], np.array([[np.nan]]))})
     assert not (tmp_path / "p.parquet").exists()
+
+
+def test_unknown_labels_are_masked_and_those_of_test_examples_stay_hidden(study):
+    table = pd.read_parquet(study[0]).assign(measured=[[0], [2, 1], [0], None])
+    table.to_parquet(study[0])
+    data = load_run(*study, None)
+    # Judged are the labels 0 and 2.
+    assert data.train.known.tolist() == [[True, False], [True, True]]
+    assert data.train.targets.tolist() == [[1, 0], [1, 1]]
+    assert data.valid.known.tolist() == [[False, True]]
+    assert data.test.known is None
+    assert known_matrix(table["measured"], [2, 0], 3).tolist() == [
+        [False, True],
+        [True, False],
+        [False, True],
+        [True] * 2,
+    ]
+    write_json(study[3], read_json(study[3]) | {"task": "multi_class"})
+    with pytest.raises(LexomeError, match="leave `measured` out"):
+        load_run(*study, None)

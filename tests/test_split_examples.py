@@ -123,3 +123,20 @@ def test_an_example_of_two_classes_is_named(classes):
 def test_a_stratified_split_needs_classes(study):
     with pytest.raises(LexomeError, match="these are multi_label: use `random`"):
         run(study, STRATIFIED)
+
+
+def test_an_official_split_takes_the_column_subset(study):
+    settings = SETTINGS | {"method": "official"}
+    with pytest.raises(LexomeError, match="needs examples that come with subsets"):
+        run(study, settings)
+    table = pd.read_parquet(study / "examples.parquet")
+    # The second group stands in train and in test: p02 and p03 are equal.
+    given = ["test" if i in (3, 20, 21, 22, 23) else "train" for i in range(24)]
+    table.assign(subset=given).to_parquet(study / "examples.parquet")
+    assignment, labels, leakage = run(study, settings)
+    assert ((assignment["subset"] == "test") == (np.array(given) == "test")).all()
+    # A third of the training examples, for the fractions of train and valid are 0.5 and 0.25.
+    assert leakage["n"]["valid"] in (6, 7)
+    assert leakage["subsets"]["valid"]["identical"] == 0
+    assert leakage["subsets"]["test"]["identical"] == (assignment["subset"][2] == "train")
+    assert [label["index"] for label in labels["labels"]] == [0, 1, 2]

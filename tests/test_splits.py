@@ -169,3 +169,38 @@ def test_the_draw_depends_on_its_seed_and_refuses_what_is_not_there():
     assert splits.draw_sizes(subset, classes, {"train": 100}, 0).all()
     with pytest.raises(LexomeError, match="asks for 101 train examples, the split has 100"):
         splits.draw_sizes(subset, classes, {"train": 101}, 0)
+
+
+OFFICIAL = ["train"] * 40 + ["valid"] * 5 + ["test"] * 10
+
+
+def test_official_subsets_are_taken_as_they_are():
+    # One group in all of them: the data's own leak is for the audit to count.
+    subset = splits.official_split(OFFICIAL, ["g"] * 55, FRACTIONS, seed=0)
+    assert subset.tolist() == OFFICIAL
+
+
+@given(st.integers(0, 5), st.integers(1, 3))
+def test_valid_is_cut_out_of_train_where_there_is_none(seed, size):
+    given_subsets = np.array(["train"] * 60 + ["test"] * 20)
+    groups = np.array([f"g{i // size}" for i in range(80)])
+    subset = splits.official_split(given_subsets, groups, FRACTIONS, seed)
+    assert ((subset == "test") == (given_subsets == "test")).all()
+    assert abs((subset == "valid").sum() - 15) <= size
+    train = pd.DataFrame({"group": groups, "subset": subset})[:60]
+    assert (train.groupby("group")["subset"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("given_subsets", "message"),
+    [
+        (["train", "dev", "test"], "'dev' is not known; there are train, valid, test"),
+        (["train", "valid"], "no example is in test"),
+        (["valid", "test"], "no example is in train"),
+        (["train", "test"], "leaves `(train|valid)` empty"),
+        (["train", None], "'None' is not known"),
+    ],
+)
+def test_official_subsets_that_cannot_be_used_are_refused(given_subsets, message):
+    with pytest.raises(LexomeError, match=message):
+        splits.official_split(given_subsets, list("abc")[: len(given_subsets)], FRACTIONS, seed=0)

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from lexome.errors import LexomeError
 from lexome.heads import Head
-from lexome.training import OBJECTIVES, fit, predict
+from lexome.training import OBJECTIVES, SCHEDULES, fit, predict
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -68,7 +68,9 @@ def test_keeps_the_weights_of_the_best_epoch_and_stops():
 
 def test_divergence_and_an_undefined_monitor_are_refused():
     with pytest.raises(LexomeError, match="learning_rate"):
-        train(SETTINGS | {"learning_rate": 1e30}, hidden=[8])
+        fast = SETTINGS | {"learning_rate": 1e30}
+        parts, objective = (problem(600, 1), problem(300, 2)), OBJECTIVES["multi_label"]
+        fit(Head(3, 2, [8]), *parts, fast, 0, CPU, lambda targets, probabilities: {}, objective)
     with pytest.raises(LexomeError, match="undefined"):
         train(SETTINGS | {"monitor": "valid_figure"}, score=lambda targets, probabilities: {"figure": float("nan")})
 
@@ -97,6 +99,63 @@ def test_a_head_of_classes_reaches_multinomial_logistic_regression():
     best = history[-1]["epoch"]
     assert history[best]["valid_loss"] == pytest.approx(loss, rel=1e-4)
     assert (ours.argmax(axis=1) == y_new.argmax(axis=1)).mean() > 0.55
+
+
+def test_the_cosine_falls_from_one_to_zero():
+    factors = [SCHEDULES["cosine"](step, 8) for step in range(9)]
+    assert (factors[0], factors[4], factors[8]) == (1, pytest.approx(0.5), 0)
+    assert factors == sorted(factors, reverse=True)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([torch.zeros(1)], lr=1.0), T_max=8)
+    for factor in factors:
+        assert theirs.get_last_lr()[0] == pytest.approx(factor, abs=1e-12)
+        theirs.optimizer.step()
+        theirs.step()
+
+
+def test_the_schedule_is_that_of_the_settings():
+    """With the rate at 0 nothing moves: the last step of the cosine changes the weights least."""
+    rates = []
+
+    class Spy(torch.optim.AdamW):
+        def step(self, closure=None):
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "AdamW", Spy)
+        train(SETTINGS | {"schedule": "cosine", "epochs": 2, "batch_size": 100})
+    assert rates == pytest.approx([0.02 * SCHEDULES["cosine"](step, 12) for step in range(12)])
+
+
+def test_augmentation_changes_training_alone_and_repeats_by_seed():
+    seen = []
+
+    def augment(x, generator):
+        seen.append((len(x), torch.rand(1, generator=generator).item()))
+        return torch.zeros_like(x)
+
+    histories = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        arguments = problem(600, 1), problem(300, 2), SETTINGS | {"epochs": 2, "batch_size": 256}, 0, CPU
+        model = Head(3, 2)
+        before = model.layers[-1].weight.detach().clone()
+        histories.append(fit(model, *arguments, lambda *_: {}, OBJECTIVES["multi_label"], augment=augment))
+    assert [n for n, _ in seen] == 2 * [256, 256, 88, 256, 256, 88]
+    assert seen[:6] == seen[6:]
+    assert histories[0] == histories[1]
+    # Of features that are all 0 only the intercepts learn.
+    assert torch.equal(model.layers[-1].weight, before)
+    assert histories[0][1]["train_loss"] != histories[0][2]["train_loss"]
+
+
+def test_a_batch_without_known_labels_is_no_division_by_zero():
+    loss, logits, targets = OBJECTIVES["multi_label"].loss, torch.randn(4, 2), torch.ones(4, 2)
+    assert loss(logits, targets, torch.zeros(4, 2)) == 0
+    known = torch.tensor([[1.0, 0.0]] * 4)
+    torch.testing.assert_close(loss(logits, targets, known), loss(logits[:, :1], targets[:, :1], None))
+    with pytest.raises(ValueError, match="no unknown labels"):
+        OBJECTIVES["multi_class"].loss(logits, targets, known)
 
 
 def test_the_loss_of_labels_is_their_binary_cross_entropy():

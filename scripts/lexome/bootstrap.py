@@ -22,13 +22,24 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lexome.metrics import RankedScores, blocks, ratio, threshold_metrics, unit_metrics
+from lexome.metrics import (
+    RankedScores,
+    ThresholdMetrics,
+    blocks,
+    calibration_errors,
+    ratio,
+    sides,
+    threshold_metrics,
+    unit_metrics,
+)
 from lexome.multiclass import bin_columns, check_classes, class_columns, figures_from_sums
 
 # Resamples of fewer groups hardly differ, and their intervals would pass chance off as certainty.
 FEWEST_GROUPS = 10
 # Resamples that are handled by one matrix product.
 BATCH = 128
+# Metrics (last part of the name) that reach from -1 to 1; all others are proportions.
+SIGNED = {"mcc"}
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
@@ -63,7 +74,12 @@ def resample_groups(groups: np.ndarray, replicates: int, rng: np.random.Generato
 
 
 def multi_label_replicates(
-    truth: np.ndarray, scores: np.ndarray, counts: np.ndarray, example_noun: str, label_noun: str
+    truth: np.ndarray,
+    scores: np.ndarray,
+    counts: np.ndarray,
+    example_noun: str,
+    label_noun: str,
+    known: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """`multi_label_metrics` of every resample.
 
@@ -73,7 +89,7 @@ def multi_label_replicates(
 
     Parameters
     ----------
-    truth, scores, example_noun, label_noun
+    truth, scores, example_noun, label_noun, known
         As in `multi_label_metrics`.
     counts
         [B, examples], from `resample_groups`.
@@ -83,10 +99,13 @@ def multi_label_replicates(
     Metric name -> float64 [B]; NaN where a resample defines no unit.
     """
     out = {}
-    for name, values in unit_metrics(truth, scores, axis=1).items():
-        out[f"{example_noun}_{name}"] = _weighted_means(values, counts)
-    for name, values in _label_means(truth, scores, counts).items():
-        out[f"{label_noun}_{name}"] = values
+    for noun, axis in sides(truth.shape, known, example_noun, label_noun).items():
+        if axis == 1:
+            values = unit_metrics(truth, scores, axis=1)
+            means = {name: _weighted_means(each, counts) for name, each in values.items()}
+        else:
+            means = _label_means(truth, scores, counts, known)
+        out |= {f"{noun}_{name}": each for name, each in means.items()}
     return out
 
 
@@ -137,12 +156,15 @@ def centre_all(
     replicates: Mapping[str, np.ndarray], estimates: Mapping[str, tuple[float, int]]
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Replicates [B] of every metric moved onto its estimate, and how far each was moved (NaN: undefined)."""
-    moved = {name: centre(values, estimates[name][0]) for name, values in replicates.items()}
+    moved = {
+        name: centre(values, estimates[name][0], least=-1.0 if name.split("_")[-1] in SIGNED else 0.0)
+        for name, values in replicates.items()
+    }
     return {name: values for name, (values, _) in moved.items()}, {name: by for name, (_, by) in moved.items()}
 
 
-def centre(replicates: np.ndarray, estimate: float) -> tuple[np.ndarray, float]:
-    """Shift replicates of a proportion so that their mean is the estimate; see the module's text for why.
+def centre(replicates: np.ndarray, estimate: float, least: float = 0.0) -> tuple[np.ndarray, float]:
+    """Shift replicates of a figure so that their mean is the estimate; see the module's text for why.
 
     Parameters
     ----------
@@ -150,15 +172,17 @@ def centre(replicates: np.ndarray, estimate: float) -> tuple[np.ndarray, float]:
         [B]; NaN are left out of the mean and stay NaN.
     estimate
         The figure on the whole test set; NaN makes every replicate NaN.
+    least
+        The least value that the figure can have; the greatest is 1.
 
     Returns
     -------
-    The shifted replicates, cut to 0..1, and the shift.
+    The shifted replicates, cut to `least`..1, and the shift.
     """
     if np.isnan(replicates).all():
         return replicates, float("nan")
     shift = estimate - float(np.nanmean(replicates))
-    return np.clip(replicates + shift, 0.0, 1.0), shift
+    return np.clip(replicates + shift, least, 1.0), shift
 
 
 def interval(replicates: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -208,6 +232,43 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return first - second
 
 
+def sign_p_value(replicates: np.ndarray) -> float:
+    """Two-sided p-value of "no difference": how often resamples of a difference do not bear its sign out.
+
+    It is twice the smaller share of replicates on either side of 0, so that it falls below 1 - level where the
+    percentile interval leaves 0 out. The observed figure counts as one resample (Davison and Hinkley, Bootstrap
+    Methods and their Application, 1997, ch. 4): with B replicates no p-value is below 2 / (B + 1).
+
+    Parameters
+    ----------
+    replicates
+        Of a difference, [B], centred on it; NaN are left out.
+
+    Returns
+    -------
+    0..1; NaN where there are no replicates.
+    """
+    defined = replicates[~np.isnan(replicates)]
+    if not len(defined):
+        return float("nan")
+    fewest = min((defined <= 0).sum(), (defined >= 0).sum())
+    return float(min(1.0, 2 * (1 + fewest) / (1 + len(defined))))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P-values [n] adjusted for being one family (Holm, Scand. J. Statist. 6, 1979), whatever depends on what.
+
+    Calling those of at most alpha differences errs anywhere in the family with a chance of at most alpha. NaN stay NaN
+    and do not count.
+    """
+    adjusted = np.array(p_values, dtype=np.float64)
+    defined = np.flatnonzero(~np.isnan(adjusted))
+    ranked = defined[np.argsort(adjusted[defined], kind="stable")]
+    steps = adjusted[ranked] * np.arange(len(ranked), 0, -1)
+    adjusted[ranked] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
 def _weighted_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Mean of the defined values [n] under each set of counts [B, n]."""
     defined = ~np.isnan(values)
@@ -216,17 +277,24 @@ def _weighted_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.divide(total, weight, out=np.full(len(total), np.nan), where=weight > 0)
 
 
-def _label_means(truth: np.ndarray, scores: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
+def _label_means(
+    truth: np.ndarray, scores: np.ndarray, counts: np.ndarray, known: np.ndarray | None
+) -> dict[str, np.ndarray]:
     """Per-label metrics, weighted by each set of counts and averaged over labels."""
-    names = ("auprc", "auroc", "accuracy", "precision", "recall")
+    names = ("auprc", "auroc", *ThresholdMetrics._fields, "ece")
     total, defined = np.zeros((2, len(names), len(counts)))
-    for part in blocks(truth.shape[1], len(truth)):
-        ranked = RankedScores(truth[:, part].T, scores[:, part].T)
+    # Labels that are known of different examples are measured one by one.
+    parts = [(slice(None), part) for part in blocks(truth.shape[1], len(truth))]
+    if known is not None and not known.all():
+        parts = [(known[:, at], slice(at, at + 1)) for at in range(truth.shape[1])]
+    for rows, part in parts:
+        true, scored = truth[rows, part], scores[rows, part]
+        ranked = RankedScores(true.T, scored.T)
         start = 0
-        for batch in _batches(counts):
-            decided = threshold_metrics(truth[:, part], scores[:, part], axis=0, weights=batch)
+        for batch in _batches(counts[:, rows]):
+            decided = threshold_metrics(true, scored, axis=0, weights=batch)
             curves = np.array([ranked.measure(weights) for weights in batch]).swapaxes(0, 1)
-            for row, values in enumerate([*curves, *decided]):
+            for row, values in enumerate([*curves, *decided, calibration_errors(true, scored, batch)]):
                 total[row, start : start + len(batch)] += np.nansum(values, axis=1)
                 defined[row, start : start + len(batch)] += (~np.isnan(values)).sum(axis=1)
             start += len(batch)

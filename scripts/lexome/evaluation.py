@@ -46,8 +46,9 @@ class Judged:
     subset: np.ndarray  # str [n]: "valid" or "test"
     group: np.ndarray  # [n]
     nearest_train: np.ndarray  # float32 [n]: similarity to the nearest training example, NaN where not measured
-    truth: np.ndarray  # bool [n, L]
+    truth: np.ndarray  # bool [n, L]; False where unknown
     scores: np.ndarray  # float32 [n, L]
+    known: np.ndarray  # bool [n, L]: where the truth is known
 
     def take(self, rows: np.ndarray) -> "Judged":
         """The examples at a mask or at positions."""
@@ -57,6 +58,8 @@ class Judged:
         """Fingerprint of examples, groups and truth, to know two models' figures as comparable."""
         state = hashlib.sha256("\0".join([*self.ids, *map(str, self.group)]).encode())
         state.update(np.packbits(self.truth, axis=None).tobytes())
+        if not self.known.all():
+            state.update(np.packbits(self.known, axis=None).tobytes())
         return state.hexdigest()
 
 
@@ -120,13 +123,19 @@ def truth_matrix(labels: pa.Array | pa.ChunkedArray, index: np.ndarray) -> np.nd
     return truth
 
 
+def known_matrix(measured: pa.ChunkedArray, index: np.ndarray) -> np.ndarray:
+    """Lists of the labels that are known of each example as a dense matrix; as `truth_matrix`, null means all."""
+    return truth_matrix(measured, index) | measured.is_null().to_numpy()[:, None]
+
+
 def load_judged(examples: str | Path, assignment: str | Path, labels: Labels, predictions: str | Path) -> Judged:
     """Valid and test examples of a split with truth and scores, aligned by id.
 
     Parameters
     ----------
     examples, assignment, predictions
-        Paths of `examples.parquet`, `splits/<split>.parquet` and a run's `predictions.parquet`.
+        Paths of `examples.parquet`, `splits/<split>.parquet` and a run's `predictions.parquet`. Examples may have
+        a column `measured`: the labels that are known of each, as positions among all labels.
     labels
         From `load_labels`.
 
@@ -147,15 +156,19 @@ def load_judged(examples: str | Path, assignment: str | Path, labels: Labels, pr
     if (table["subset"].to_pandas().to_numpy()[order] != split["subset"].to_numpy()).any():
         raise LexomeError(f"{predictions}: subsets differ from {assignment}; train the model again")
 
-    known = pq.read_table(examples, columns=["id", "labels"])
-    rows = _positions(split["id"], known["id"].to_pandas(), examples)
+    partly = "measured" in pq.read_schema(examples).names
+    about = pq.read_table(examples, columns=["id", "labels", *(["measured"] if partly else [])])
+    about = about.take(_positions(split["id"], about["id"].to_pandas(), examples))
+    truth = truth_matrix(about["labels"], labels.index)
+    known = known_matrix(about["measured"], labels.index) if partly else np.ones_like(truth)
     return Judged(
         ids=split["id"].to_numpy(),
         subset=split["subset"].to_numpy(),
         group=split["group"].to_numpy(),
         nearest_train=split["nearest_train"].to_numpy(dtype=np.float32),
-        truth=truth_matrix(known["labels"].take(rows), labels.index),
+        truth=truth & known,
         scores=_score_matrix(table["scores"], len(labels.ids), predictions)[order],
+        known=known,
     )
 
 
@@ -187,10 +200,10 @@ def judge_multi_label(labels: Labels, judged: Judged, counts: np.ndarray) -> Fig
         Their resamples [B, n], from `resample_groups`.
     """
     nouns = (labels.example_noun, labels.label_noun)
-    means = multi_label_metrics(judged.truth, judged.scores, *nouns)
-    replicates = multi_label_replicates(judged.truth, judged.scores, counts, *nouns)
-    of_label = unit_metrics(judged.truth, judged.scores, axis=0)
-    per_label = _label_table(labels, judged, {key: of_label[key] for key in ("auprc", "auroc", "precision", "recall")})
+    means = multi_label_metrics(judged.truth, judged.scores, *nouns, judged.known)
+    replicates = multi_label_replicates(judged.truth, judged.scores, counts, *nouns, judged.known)
+    of_label = unit_metrics(judged.truth, judged.scores, 0, judged.known)
+    per_label = _label_table(labels, judged, of_label)
     return Figures(means, *centre_all(replicates, means), per_label)
 
 
@@ -200,8 +213,11 @@ def judge_multi_class(labels: Labels, judged: Judged, counts: np.ndarray) -> Fig
     Raises
     ------
     LexomeError
-        If an example carries none or several of the judged labels, or its probabilities do not sum to 1.
+        If an example carries none or several of the judged labels, if they are not known of all, or if its
+        probabilities do not sum to 1.
     """
+    if not judged.known.all():
+        raise LexomeError(f"every example has exactly one {labels.label_noun}: leave the column `measured` out")
     wrong = np.flatnonzero(judged.truth.sum(axis=1) != 1)
     if len(wrong):
         raise LexomeError(f"example {judged.ids[wrong[0]]} does not have exactly one judged {labels.label_noun}")
@@ -224,7 +240,8 @@ TASKS: dict[str, Callable[[Labels, Judged, np.ndarray], Figures]] = {
 def _label_table(labels: Labels, judged: Judged, figures: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """One row a label: what it is, how often it occurs, and its figures [L]."""
     about = {"id": labels.ids, "name": labels.names, "n_train": labels.n_train}
-    return pd.DataFrame({**about, "n_positive": judged.truth.sum(axis=0), **figures})
+    counts = {"n_known": judged.known.sum(axis=0), "n_positive": judged.truth.sum(axis=0)}
+    return pd.DataFrame({**about, **counts, **figures})
 
 
 def _positions(wanted: pd.Series, present: pd.Series, path: str | Path) -> np.ndarray:

@@ -1,8 +1,12 @@
 """Metrics of multi-label predictions, of every protein or every term at once, with or without weights.
 
 Definitions are scikit-learn's (`average_precision_score`, `roc_auc_score`, `precision_score`, `recall_score`,
-`accuracy_score`), tied scores included, with one exception: a figure that is undefined is NaN here and never
-0 or 1.
+`accuracy_score`, `matthews_corrcoef`), tied scores included, with one exception: a figure that is undefined is NaN
+here and never 0 or 1.
+
+Calibration is the expected calibration error with 15 bins of equal width (Naeini et al., AAAI 2015; Guo et al., ICML
+2017), here of the probability of a label: in each bin the distance between the share of positives and the mean
+probability, averaged over examples. `sklearn.calibration.calibration_curve` has the same bins.
 
 Words: a *unit* is what gets a figure of its own (a protein or a term); its *items* are what is ranked inside
 it (the terms of a protein or the proteins of a term).
@@ -13,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 THRESHOLD = 0.5
+# Of equal width, each closed above, the first one also below.
+BINS = 15
 # Units are ranked in blocks of about this many items (8 MB of float64), so that memory does not grow with
 # the data.
 BLOCK_ITEMS = 1 << 20
@@ -24,6 +30,7 @@ class ThresholdMetrics(NamedTuple):
     accuracy: np.ndarray
     precision: np.ndarray  # NaN where nothing is predicted
     recall: np.ndarray  # NaN where nothing is true
+    mcc: np.ndarray  # -1..1; NaN where all or nothing is true, 0 where all or nothing is predicted
 
 
 class RankedScores:
@@ -159,7 +166,7 @@ def threshold_metrics(
     weights: np.ndarray | None = None,
     threshold: float = THRESHOLD,
 ) -> ThresholdMetrics:
-    """Accuracy, precision and recall of `score >= threshold`, summing along `axis`.
+    """Accuracy, precision, recall and Matthews' correlation of `score >= threshold`, summing along `axis`.
 
     Parameters
     ----------
@@ -188,20 +195,100 @@ def threshold_metrics(
         accuracy=ratio(right, np.broadcast_to(total, right.shape)),
         precision=ratio(both, chosen),
         recall=ratio(both, true),
+        mcc=_matthews(both, chosen, true, total),
     )
 
 
-def unit_metrics(truth: np.ndarray, scores: np.ndarray, axis: int) -> dict[str, np.ndarray]:
-    """All five metrics of every label (axis 0) or every example (axis 1), float64, NaN where undefined."""
+def _matthews(both: np.ndarray, chosen: np.ndarray, true: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Correlation of decision and truth. Of decisions that are all alike it is 0, as no association is."""
+    # Rounding may leave a trace where there is none.
+    untrue, rest = (np.where(total - x > 1e-12 * total, total - x, 0.0) for x in (true, chosen))
+    spread_true, spread_chosen = true * untrue, chosen * rest
+    values = ratio(both * total - chosen * true, np.sqrt(spread_true) * np.sqrt(spread_chosen), fill=0.0)
+    return np.where(spread_true > 0, values, np.nan)
+
+
+def calibration_errors(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Expected calibration error of every label, see the module's text.
+
+    Parameters
+    ----------
+    truth
+        bool or 0/1 [examples, labels].
+    scores
+        Probabilities of the same shape.
+    weights
+        Optional weights of the examples [n], or [replicates, n] for many sets of weights at once.
+
+    Returns
+    -------
+    float64 [labels], or [replicates, labels]; NaN where no example has weight.
+    """
+    truth, scores = check_pair(truth, scores)
+    weights = np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64)
+    out = np.empty((*weights.shape[:-1], truth.shape[1]))
+    total = weights.sum(axis=-1, keepdims=True)
+    for part in blocks(truth.shape[1], len(truth) * BINS):
+        gaps = (truth[:, part] - scores[:, part].astype(np.float64))[..., None]
+        columns = np.zeros((*gaps.shape[:2], BINS))
+        np.put_along_axis(columns, place_in_bins(scores[:, part])[..., None], gaps, axis=2)
+        # The share of a bin times its gap: the size of the bin cancels.
+        sums = weights @ columns.reshape(len(truth), gaps.shape[1] * BINS)
+        errors = np.abs(sums.reshape(*weights.shape[:-1], gaps.shape[1], BINS)).sum(axis=-1)
+        out[..., part] = ratio(errors, np.broadcast_to(total, errors.shape))
+    return out
+
+
+def bin_edges() -> np.ndarray:
+    """Edges of the bins of probabilities, float64 [BINS + 1]."""
+    return np.linspace(0, 1, BINS + 1)
+
+
+def place_in_bins(probabilities: np.ndarray) -> np.ndarray:
+    """Bin of each probability, 0 .. BINS - 1, same shape."""
+    place = np.searchsorted(bin_edges(), probabilities.astype(np.float64), side="left") - 1
+    return np.clip(place, 0, BINS - 1)
+
+
+def unit_metrics(
+    truth: np.ndarray, scores: np.ndarray, axis: int, known: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """All metrics of every label (axis 0) or every example (axis 1), float64, NaN where undefined.
+
+    Parameters
+    ----------
+    truth, scores, axis
+        As in `average_precision`.
+    known
+        bool of the same shape: which labels of which examples are known at all; the others are left out. None: all.
+        Examples with unknown labels have no figures of their own: axis 0 only.
+
+    Returns
+    -------
+    `auprc`, `auroc`, `accuracy`, `precision`, `recall`, `mcc` and, of labels, `ece`.
+    """
+    if known is not None and not known.all():
+        if axis != 0:
+            raise ValueError("examples with unknown labels have no figures of their own")
+        parts = [(known[:, at], slice(at, at + 1)) for at in range(truth.shape[1])]
+        each = [unit_metrics(truth[rows, part], scores[rows, part], axis=0) for rows, part in parts]
+        return {name: np.concatenate([values[name] for values in each]) for name in each[0]}
     area_pr, area_roc = ranking_metrics(truth, scores, axis)
     decided = threshold_metrics(truth, scores, axis)._asdict()
-    return {"auprc": area_pr, "auroc": area_roc, **decided}
+    calibrated = {"ece": calibration_errors(truth, scores)} if axis == 0 else {}
+    return {"auprc": area_pr, "auroc": area_roc, **decided, **calibrated}
+
+
+def sides(shape: tuple[int, int], known: np.ndarray | None, example_noun: str, label_noun: str) -> dict[str, int]:
+    """What gets figures of its own, with its axis: labels always, examples if all of their several labels are known."""
+    whole = shape[1] > 1 and (known is None or bool(known.all()))
+    return ({example_noun: 1} if whole else {}) | {label_noun: 0}
 
 
 def multi_label_metrics(
-    truth: np.ndarray, scores: np.ndarray, example_noun: str, label_noun: str
+    truth: np.ndarray, scores: np.ndarray, example_noun: str, label_noun: str, known: np.ndarray | None = None
 ) -> dict[str, tuple[float, int]]:
-    """Every metric averaged over examples and over labels.
+    """Every metric averaged over labels and, if there are several and all are known, over examples.
 
     Parameters
     ----------
@@ -211,14 +298,18 @@ def multi_label_metrics(
         Probabilities of the same shape.
     example_noun, label_noun
         First part of the metrics' names: `protein`, `term`.
+    known
+        As in `unit_metrics`.
 
-    Returns ------- `<noun>_<metric>` -> (mean over the units where the metric is defined, how many those
-    are). Undefined units are left out, not scored 0; with no defined unit at all the value is NaN.
+    Returns
+    -------
+    `<noun>_<metric>` -> (mean over the units where the metric is defined, how many those are). Undefined units are
+    left out, not scored 0; with no defined unit at all the value is NaN.
     """
     return {
         f"{noun}_{name}": mean_defined(values)
-        for noun, axis in ((example_noun, 1), (label_noun, 0))
-        for name, values in unit_metrics(truth, scores, axis).items()
+        for noun, axis in sides(truth.shape, known, example_noun, label_noun).items()
+        for name, values in unit_metrics(truth, scores, axis, known).items()
     }
 
 

@@ -1,5 +1,6 @@
 """The kinds of models that a study can name: each trains on a `RunData` and scores its valid and test examples."""
 
+import functools
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lexome.runs import RunData
+from lexome.errors import LexomeError
+from lexome.runs import Part, RunData
 from lexome.runtime import atomic, write_json
 
 log = logging.getLogger(__name__)
@@ -65,10 +67,25 @@ def coin_flip(data: RunData, settings: Mapping, seed: int, folder: str | Path, g
     return Trained(valid, test, [], _cost(0))
 
 
+def _shares(part: Part) -> np.ndarray:
+    """Share of the examples with each label among those of which it is known, shape (n_labels,); 0 where of none."""
+    if part.known is None:
+        return part.targets.mean(axis=0)
+    return part.targets.sum(axis=0) / np.maximum(part.known.sum(axis=0), 1)
+
+
+def _refuse_unknown(data: RunData, settings: Mapping) -> None:
+    if any(part.known is not None for part in (data.train, data.valid)):
+        raise LexomeError(
+            f"a model of kind {settings['kind']} would take unknown labels for absent ones; give it a study whose "
+            "examples have no column `measured`, for example one of a single label"
+        )
+
+
 def proportional(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
     """Each label, or each class, is drawn with its share among the training examples (a published baseline)."""
     rng = np.random.default_rng(seed)
-    share = data.train.targets.mean(axis=0)
+    share = _shares(data.train)
     sizes = [len(part.ids) for part in (data.valid, data.test)]
     if data.task == "multi_class":
         valid, test = (_draw_class(rng, n, share) for n in sizes)
@@ -83,22 +100,28 @@ def frequency(data: RunData, settings: Mapping, seed: int, folder: str | Path, g
 
     Where examples have one class each, it always predicts the majority.
     """
-    share = data.train.targets.mean(axis=0)
+    share = _shares(data.train)
     valid, test = (np.tile(share, (len(p.ids), 1)) for p in (data.valid, data.test))
     _save_settings(folder, settings, {"share": share.tolist()})
     return Trained(valid, test, [], _cost(len(share)))
 
 
-def _label_figures(targets: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    from lexome.metrics import average_precision
+def _label_figures(targets: np.ndarray, probabilities: np.ndarray, known: np.ndarray | None = None) -> dict[str, float]:
+    from lexome.metrics import mean_defined, ranking_metrics, sides
 
-    return {
-        "label_auprc": float(np.nanmean(average_precision(targets, probabilities, axis=0))),
-        "example_auprc": float(np.nanmean(average_precision(targets, probabilities, axis=1))),
-    }
+    if known is None or known.all():
+        areas = ranking_metrics(targets, probabilities, axis=0)
+    else:
+        columns = [(known[:, at], slice(at, at + 1)) for at in range(targets.shape[1])]
+        each = [ranking_metrics(targets[rows, at], probabilities[rows, at], axis=0) for rows, at in columns]
+        areas = [np.concatenate(values) for values in zip(*each, strict=True)]
+    figures = {f"label_{name}": mean_defined(values)[0] for name, values in zip(("auprc", "auroc"), areas, strict=True)}
+    if "example" in sides(targets.shape, known, "example", "label"):
+        figures["example_auprc"] = mean_defined(ranking_metrics(targets, probabilities, axis=1)[0])[0]
+    return figures
 
 
-def _class_figures(targets: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def _class_figures(targets: np.ndarray, probabilities: np.ndarray, known: np.ndarray | None = None) -> dict[str, float]:
     from lexome.multiclass import multi_class_metrics
 
     figures = multi_class_metrics(targets, probabilities)
@@ -106,10 +129,15 @@ def _class_figures(targets: np.ndarray, probabilities: np.ndarray) -> dict[str, 
 
 
 # What a training by epochs records of valid (with the prefix `valid_`), and so what its `monitor` may be.
-FIGURES: dict[str, Callable[[np.ndarray, np.ndarray], dict[str, float]]] = {
+FIGURES: dict[str, Callable[..., dict[str, float]]] = {
     "multi_label": _label_figures,
     "multi_class": _class_figures,
 }
+
+
+def score_valid(data: RunData) -> Callable[[np.ndarray, np.ndarray], dict[str, float]]:
+    """The figures of a study's valid examples, of (targets, probabilities), where the targets are known."""
+    return functools.partial(FIGURES[data.task], known=data.valid.known)
 
 
 def head(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
@@ -137,9 +165,10 @@ def head(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: 
         settings["training"],
         seed,
         device,
-        FIGURES[data.task],
+        score_valid(data),
         objective,
         report=lambda record: log.info("%s", record),
+        known=(data.train.known, data.valid.known),
     )
     parts = (torch.from_numpy(part.features).to(device) for part in (data.valid, data.test))
     valid, test = (predict(network, features, objective) for features in parts)
@@ -153,6 +182,7 @@ def tfidf(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus:
     """Logistic regression on the words of a text; see `lexome.textmodels`."""
     from lexome import textmodels
 
+    _refuse_unknown(data, settings)
     return textmodels.tfidf(data, settings, seed, folder, gpus)
 
 
@@ -160,7 +190,36 @@ def fine_tune(data: RunData, settings: Mapping, seed: int, folder: str | Path, g
     """A pretrained backbone trained on; see `lexome.finetuning`."""
     from lexome import finetuning
 
+    _refuse_unknown(data, settings)
     return finetuning.fine_tune(data, settings, seed, folder, gpus)
+
+
+def composition(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """Logistic regression on the shares of single nucleotides; see `lexome.dnamodels`."""
+    from lexome import dnamodels
+
+    return dnamodels.composition(data, settings, seed, folder, gpus)
+
+
+def kmer(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """Logistic regression on the shares of k-mers of DNA; see `lexome.dnamodels`."""
+    from lexome import dnamodels
+
+    return dnamodels.kmer(data, settings, seed, folder, gpus)
+
+
+def pwm(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """The best match of a known motif in DNA; see `lexome.dnamodels`."""
+    from lexome import dnamodels
+
+    return dnamodels.pwm(data, settings, seed, folder, gpus)
+
+
+def network(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """A convolutional network on one-hot DNA; see `lexome.dnanetworks`."""
+    from lexome import dnanetworks
+
+    return dnanetworks.network(data, settings, seed, folder, gpus)
 
 
 KINDS: dict[str, Callable[[RunData, Mapping, int, str | Path, int], Trained]] = {
@@ -170,4 +229,8 @@ KINDS: dict[str, Callable[[RunData, Mapping, int, str | Path, int], Trained]] = 
     "head": head,
     "tfidf": tfidf,
     "fine_tune": fine_tune,
+    "composition": composition,
+    "kmer": kmer,
+    "pwm": pwm,
+    "network": network,
 }

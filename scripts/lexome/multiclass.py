@@ -14,9 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lexome.metrics import check_pair, mean_defined, ratio, roc_auc
-
-BINS = 15
+from lexome.metrics import BINS, bin_edges, check_pair, mean_defined, place_in_bins, ratio, roc_auc
 
 
 class ClassFigures(NamedTuple):
@@ -85,7 +83,7 @@ def calibration(truth: np.ndarray, scores: np.ndarray) -> Calibration:
     """The reliability diagram of Guo et al.; arguments as in `class_figures`."""
     truth, scores = check_classes(truth, scores)
     n, right, confidence = np.split(bin_columns(truth, scores).sum(axis=0), 3)
-    return Calibration(_bin_edges(), n.astype(np.int64), ratio(right, n), ratio(confidence, n))
+    return Calibration(bin_edges(), n.astype(np.int64), ratio(right, n), ratio(confidence, n))
 
 
 def multi_class_metrics(truth: np.ndarray, scores: np.ndarray, ids: Sequence[str] = ()) -> dict[str, tuple[float, int]]:
@@ -154,13 +152,8 @@ def figures_from_sums(hits: np.ndarray, chosen: np.ndarray, true: np.ndarray) ->
     return ClassFigures(ratio(hits, chosen), ratio(hits, true), ratio(2 * hits, chosen + true))
 
 
-def _bin_edges() -> np.ndarray:
-    return np.linspace(0, 1, BINS + 1)
-
-
 def bin_columns(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Float64 [n, 3 BINS]: in each bin, right in it, and the highest probability in it."""
     confidence = scores.max(axis=1, initial=0).astype(np.float64)
-    place = np.clip(np.searchsorted(_bin_edges(), confidence, side="left") - 1, 0, BINS - 1)
-    inside = np.eye(BINS)[place]
+    inside = np.eye(BINS)[place_in_bins(confidence)]
     return np.concatenate([inside, inside * _hits(truth, scores)[:, None], inside * confidence[:, None]], axis=1)

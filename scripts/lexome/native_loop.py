@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lexome.devices import mixed_precision
 from lexome.runtime import atomic, progress
 
 log = logging.getLogger(__name__)
@@ -65,11 +66,6 @@ def pad_batch(examples: Sequence[dict], pad: int) -> dict[str, torch.Tensor]:
     if "labels" in examples[0]:
         batch["labels"] = torch.from_numpy(np.stack([example["labels"] for example in examples]))
     return batch
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 where it pays: on CUDA. CPUs without matrix units are slower with it."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def predict(model: nn.Module, examples: Examples, pad: int, device: torch.device, batch_size: int = 32) -> np.ndarray:

@@ -14,7 +14,11 @@ DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
 TEXT_RULES = ("go_aspect", "texts")  # prepare rules whose examples are texts
 TEXT_KINDS = ("tfidf", "fine_tune", "head")  # kinds of models that predictors.py can use on a new text
-PREPARE_FILES = ("ontology", "annotations", "sequences", "taxonomy", "file")
+# Keys of `prepare` entries whose values are paths, or (`files`) mappings that end in paths.
+PREPARE_FILES = (
+    *("ontology", "annotations", "sequences", "taxonomy", "file"),
+    *("motifs", "background", "genome", "blacklist", "files"),
+)
 
 
 def load_registries(folder: str | Path, config: Mapping) -> dict[str, dict]:
@@ -114,10 +118,21 @@ def _check_files(prepare: Mapping, datasets: Mapping, where: str, wanted: bool) 
     """Files of a study; those of the user must exist if the study is `wanted` in any case."""
     mistakes = []
     for key in PREPARE_FILES:
-        path = prepare.get(key)
-        if isinstance(path, str) and (wanted or is_downloaded(path)):
-            mistakes += _check_file(path, datasets, f"{where}.{key}")
+        for path in file_paths(prepare.get(key)):
+            if wanted or is_downloaded(path):
+                mistakes += _check_file(path, datasets, f"{where}.{key}")
     return mistakes
+
+
+def file_paths(value: object) -> list[str]:
+    """The paths in a value of a `prepare` entry: a path, or a mapping or list that ends in paths."""
+    if isinstance(value, str):
+        return [value] if value else []
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    return [path for part in value for path in file_paths(part)]
 
 
 def _check_file(path: str, datasets: Mapping, where: str) -> list[str]:
@@ -272,7 +287,7 @@ def ontologies(studies: Mapping) -> dict[str, str]:
 
 def prepare_files(study: Mapping) -> list[str]:
     """Every file that a study is prepared from."""
-    return [study["prepare"][key] for key in PREPARE_FILES if study["prepare"].get(key)]
+    return [path for key in PREPARE_FILES for path in file_paths(study["prepare"].get(key))]
 
 
 def downloaded_files(studies: Mapping) -> list[str]:

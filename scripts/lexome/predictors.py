@@ -1,4 +1,4 @@
-"""A trained run put to use: from its saved model to probabilities of new texts."""
+"""A trained run put to use: from its saved model to probabilities of new texts or sequences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,15 +75,37 @@ def load_predictor(
     LexomeError
         If a model of this kind says nothing of a single text.
     """
-    if settings["kind"] not in LOADERS:
-        raise LexomeError(f"a model of kind {settings['kind']} does not read texts; choose one of {', '.join(LOADERS)}")
-    return LOADERS[settings["kind"]](Path(model_folder), settings, backbone_folder, backbone or {}, task, gpus)
+    loaders = LOADERS | DNA_LOADERS
+    if settings["kind"] not in loaders:
+        raise LexomeError(f"a model of kind {settings['kind']} does not read texts; choose one of {', '.join(loaders)}")
+    return loaders[settings["kind"]](Path(model_folder), settings, backbone_folder, backbone or {}, task, gpus)
 
 
 def _tfidf(model_folder: Path, settings: Mapping, *_) -> Predictor:
     from lexome.textmodels import load_tfidf
 
     return Predictor(load_tfidf(model_folder), len(read_json(model_folder / "config.json")["labels"]))
+
+
+def _kmer(model_folder: Path, *_) -> Predictor:
+    from lexome.dnamodels import load_kmer
+
+    return Predictor(load_kmer(model_folder), len(read_json(model_folder / "config.json")["labels"]))
+
+
+def _pwm(model_folder: Path, *_) -> Predictor:
+    from lexome.dnamodels import load_pwm
+
+    return Predictor(load_pwm(model_folder), len(read_json(model_folder / "config.json")["labels"]))
+
+
+def _network(
+    model_folder: Path, _settings: Mapping, _backbone_folder: object, _backbone: Mapping, _task: object, gpus: int
+) -> Predictor:
+    from lexome.devices import find_device
+    from lexome.dnanetworks import load_scorer
+
+    return Predictor(*load_scorer(model_folder, find_device(gpus)))
 
 
 def _fine_tune(
@@ -166,3 +188,10 @@ def _counter(tokenizer) -> Callable[[Sequence[str]], list[int]]:
 
 # Kinds whose models read a text by itself (`plan.TEXT_KINDS` names them where nothing heavy may be imported).
 LOADERS: dict[str, Callable[..., Predictor]] = {"tfidf": _tfidf, "fine_tune": _fine_tune, "head": _head}
+# Kinds whose models read DNA and nothing else: letters A, C, G, T and N in upper case.
+DNA_LOADERS: dict[str, Callable[..., Predictor]] = {
+    "composition": _kmer,
+    "kmer": _kmer,
+    "pwm": _pwm,
+    "network": _network,
+}

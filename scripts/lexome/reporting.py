@@ -17,7 +17,7 @@ SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read `comparison.tsv` or `differences.tsv`; figures are floats (NaN where empty), the rest is text."""
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    for name in {"value", "difference", "low", "high", "n", "seeds"} & set(table):
+    for name in {"value", "difference", "low", "high", "n", "seeds", "p", "p_holm"} & set(table):
         table[name] = pd.to_numeric(table[name].replace("", np.nan), errors="raise")
     return table
 

@@ -29,12 +29,15 @@ class Part:
         float32, shape (n, n_features); None for models without features.
     texts
         Sequence or text of each example, length n.
+    known
+        bool, shape (n, n_labels): where the targets are known; they are 0 elsewhere. None: everywhere.
     """
 
     ids: list[str]
     targets: np.ndarray | None
     features: np.ndarray | None
     texts: list[str] = field(default_factory=list)
+    known: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ def target_matrix(labels: pd.Series, chosen: Sequence[int], n_labels: int) -> np
     return targets
 
 
+def known_matrix(measured: pd.Series, chosen: Sequence[int], n_labels: int) -> np.ndarray:
+    """Which of the chosen labels are known, as `target_matrix` but bool; null means all of them."""
+    lists = measured.map(lambda labels: () if labels is None else labels)
+    return target_matrix(lists, chosen, n_labels).astype(bool) | measured.isna().to_numpy()[:, None]
+
+
 def load_run(
     examples: str,
     study_labels: str,
@@ -104,7 +113,8 @@ def load_run(
     Parameters
     ----------
     examples, study_labels, assignment, split_labels
-        `examples.parquet`, `labels.json`, `<split>.parquet` and `<split>.labels.json`.
+        `examples.parquet`, `labels.json`, `<split>.parquet` and `<split>.labels.json`. Examples may have a column
+        `measured`: indices of the labels that are known of each, or null where all are.
     features
         Gives the features of examples by id, or None.
     tokens, backbone
@@ -113,12 +123,16 @@ def load_run(
     Raises
     ------
     LexomeError
-        If a train or valid example of a `multi_class` study does not have exactly one of the judged labels.
+        If a train or valid example of a `multi_class` study does not have exactly one of the judged labels, or such a
+        study has a column `measured`.
     """
     labels = read_json(split_labels)
     n_labels = len(read_json(study_labels)["labels"])
     table = pd.read_parquet(examples)
-    table = table.rename(columns={"sequence": "text"})[["id", "text", "labels"]]
+    partly = ["measured"] if "measured" in table else []
+    if partly and labels["task"] == "multi_class":
+        raise LexomeError(f"{examples}: examples of one class each have no unknown labels; leave `measured` out")
+    table = table.rename(columns={"sequence": "text"})[["id", "text", "labels", *partly]]
     table = pd.read_parquet(assignment, columns=["id", "subset"]).merge(table, on="id", validate="one_to_one")
     chosen = [label["index"] for label in labels["labels"]]
 
@@ -129,7 +143,10 @@ def load_run(
         if labels["task"] == "multi_class" and targets is not None and (targets.sum(axis=1) != 1).any():
             wrong = ids[int(np.flatnonzero(targets.sum(axis=1) != 1)[0])]
             raise LexomeError(f"{examples}: {subset} example {wrong} does not have exactly one of the judged classes")
-        return Part(ids, targets, None if features is None else features(ids), rows["text"].tolist())
+        known = None if targets is None or not partly else known_matrix(rows["measured"], chosen, n_labels)
+        if known is not None:
+            targets *= known
+        return Part(ids, targets, None if features is None else features(ids), rows["text"].tolist(), known)
 
     return RunData(*map(part, ("train", "valid", "test")), labels["labels"], labels["task"], tokens, backbone)
 

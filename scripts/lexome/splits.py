@@ -99,6 +99,48 @@ def _commonest_class(group: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return pairs[ranked[first], 1]
 
 
+def official_split(
+    given: Sequence[str], groups: Sequence[str], fractions: Mapping[str, float], seed: int
+) -> np.ndarray:
+    """Take the subsets that examples come with; where none is `valid`, cut whole groups out of train for it.
+
+    Groups that the data themselves have in several subsets are left so: the leakage audit counts them.
+
+    Parameters
+    ----------
+    given
+        Subset names, one per example.
+    groups, seed
+        As in `random_split`, for the cut.
+    fractions
+        The cut takes valid / (train + valid) of the training examples; `test` is not read.
+
+    Returns
+    -------
+    numpy.ndarray
+        Subset names, shape (n_examples,).
+
+    Raises
+    ------
+    LexomeError
+        If a name is not one of the subsets, there is no `train` or no `test`, or the cut leaves a subset empty.
+    """
+    subset = np.asarray(given, dtype=object)
+    odd = sorted({str(name) for name in subset} - set(SUBSETS))
+    if odd:
+        raise LexomeError(f"column `subset`: {odd[0]!r} is not known; there are {', '.join(SUBSETS)}")
+    for name in ("train", "test"):
+        if not (subset == name).any():
+            raise LexomeError(f"column `subset`: no example is in {name}; use the method `random`")
+    subset = subset.astype(str)
+    if not (subset == "valid").any():
+        train = np.flatnonzero(subset == "train")
+        share = fractions["valid"] / (fractions["train"] + fractions["valid"])
+        cut = {"train": 1 - share, "valid": share, "test": 0.0}
+        subset[train] = random_split(np.asarray(groups, dtype=str)[train], cut, seed)
+    return subset
+
+
 def draw_sizes(subset: np.ndarray, classes: Sequence[int], sizes: Mapping[str, int], seed: int) -> np.ndarray:
     """Draw a number of examples from subsets at random, in each as many of every class as its share asks for.
 

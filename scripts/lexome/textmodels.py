@@ -86,15 +86,35 @@ def fit_classes(features, classes: np.ndarray, n_classes: int, settings: Mapping
     return weights, intercepts
 
 
-def fit_labels(features, targets: np.ndarray, settings: Mapping) -> tuple[np.ndarray, np.ndarray]:
-    """A logistic regression of its own for each label; returns as in `fit_classes`, for the logistic function."""
+def fit_labels(
+    features, targets: np.ndarray, settings: Mapping, known: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A logistic regression of its own for each label, on the examples of which the label is known.
+
+    Parameters
+    ----------
+    features
+        Shape (n, n_features), sparse or not.
+    targets
+        0/1, shape (n, n_labels).
+    settings
+        `C` and `max_iter`.
+    known
+        bool, same shape; None: everywhere.
+
+    Returns
+    -------
+    As `fit_classes`, for the logistic function.
+    """
     weights = np.zeros((targets.shape[1], features.shape[1]), dtype=np.float32)
     intercepts = np.zeros(targets.shape[1], dtype=np.float32)
-    for label, column in enumerate(targets.T):
-        if column.min() == column.max():
-            intercepts[label] = CERTAIN if column[0] else -CERTAIN
+    for label in range(targets.shape[1]):
+        rows = np.ones(len(targets), dtype=bool) if known is None else known[:, label]
+        column = targets[rows, label]
+        if column.min(initial=1) >= column.max(initial=0):
+            intercepts[label] = CERTAIN if column.any() else -CERTAIN
         else:
-            model = _regression(features, column, settings)
+            model = _regression(features if rows.all() else features[rows], column, settings)
             weights[label], intercepts[label] = model.coef_[0], model.intercept_[0]
     return weights, intercepts
 

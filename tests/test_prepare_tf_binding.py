@@ -1,0 +1,289 @@
+"""Examples of binding from every source: labels, groups, official subsets, ground truth, and settings that fit."""
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lexome.backgrounds import DINUCLEOTIDES
+from lexome.dna import gc_content, reverse_complement
+from lexome.errors import LexomeError
+from lexome.plan import file_paths
+from lexome.runtime import read_json
+from lexome.settings import check, load_yaml
+from prepare_tf_binding import prepare_tf_binding
+
+SCHEMA = load_yaml(Path(__file__).parents[1] / "config" / "schemas" / "prepare.schema.yaml")["tf_binding"]
+NAMES = ("ONE", "TWO", "OUT")
+SITES = {"ONE": "ACGTTGCATA", "TWO": "GGGATTTCC", "OUT": "GATAAG"}
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    def run(**settings):
+        check(settings, SCHEMA, "prepare")
+        paths = [tmp_path / name for name in ("e.parquet", "l.json", "i.parquet", "p.json")]
+        prepare_tf_binding(settings, *map(str, paths))
+        return pd.read_parquet(paths[0]), read_json(paths[1]), pd.read_parquet(paths[2]), read_json(paths[3])["counts"]
+
+    run.folder = tmp_path
+    return run
+
+
+@pytest.fixture
+def simulated(prepare):
+    blocks = ["MEME version 4\n"]
+    for number, name in enumerate(NAMES, 1):
+        rows = "\n".join(" ".join("0.94" if c == letter else "0.02" for c in "ACGT") for letter in SITES[name])
+        blocks.append(f"MOTIF MA000{number}.1 {name}\nletter-probability matrix: w= {len(SITES[name])}\n{rows}\n")
+    path = prepare.folder / "m.meme"
+    path.write_text("\n".join(blocks))
+    settings = {
+        "rule": "tf_binding",
+        "source": "simulated",
+        "factors": ["ONE", "TWO"],
+        "seed": 1,
+        "length": 60,
+        "motifs": str(path),
+        "matrices": {name: f"MA000{number}.1" for number, name in enumerate(NAMES, 1)},
+        "examples": 60,
+        "slots": 2,
+        "positive_share": 0.5,
+        "affinity": [0.9, 1],
+        "distractors": ["OUT"],
+        "max_distractors": 1,
+        "chance_affinity": 0.9,
+        "background": None,
+        "background_method": "markov",
+        "dinucleotides": dict.fromkeys(DINUCLEOTIDES, 1),
+    }
+    return lambda **changed: prepare(**settings | changed)
+
+
+def test_simulated_examples_and_their_ground_truth(simulated):
+    examples, labels, implants, counts = simulated()
+    assert list(examples.columns) == ["id", "sequence", "length", "group", "labels"]
+    assert labels["task"] == "multi_label"
+    assert [label["id"] for label in labels["labels"]] == ["ONE", "TWO"]
+    assert examples["id"].is_monotonic_increasing
+    assert examples["id"].is_unique
+    assert (examples["length"] == 60).all()
+    assert (examples["sequence"].str.len() == 60).all()
+    sequence = examples.set_index("id")["sequence"]
+    targets = implants[implants["role"] == "target"]
+    truth = targets.groupby("id")["factor"].agg(set).reindex(examples["id"])
+    bound = [{["ONE", "TWO"][i] for i in row} for row in examples["labels"]]
+    assert [found if isinstance(found, set) else set() for found in truth] == bound
+    close = 0
+    for row in implants.itertuples():
+        site = sequence[row.id][row.start : row.end]
+        site = site if row.strand == 1 else reverse_complement(site)
+        assert len(site) == len(SITES[row.factor])
+        close += sum(a != b for a, b in zip(site, SITES[row.factor], strict=True)) <= 1
+    assert close > 0.9 * len(implants)
+    assert set(implants.loc[implants["role"] == "distractor", "factor"]) == {"OUT"}
+    steps = {row["step"]: row["n"] for row in counts}
+    assert steps["bound by ONE"] == steps["not bound by ONE"] == 30
+    assert steps["planted targets"] == 60
+
+
+def test_a_factor_without_a_slot_is_not_measured(simulated):
+    examples, _, _, _ = simulated(slots=1)
+    assert {tuple(row) for row in examples["measured"]} == {(0,), (1,)}
+    assert all(set(a) <= set(b) for a, b in zip(examples["labels"], examples["measured"], strict=True))
+    again, _, _, _ = simulated(slots=1)
+    pd.testing.assert_frame_equal(examples, again)
+    assert not simulated(slots=1, seed=2)[0]["sequence"].equals(examples["sequence"])
+
+
+def dinucleotides(sequence):
+    return Counter(map("".join, pairwise(sequence)))
+
+
+def test_backgrounds_from_real_dna(simulated, prepare):
+    fasta = prepare.folder / "real.fa"
+    fasta.write_text(">a\n" + "AAAACCCC" * 20 + "\n")
+    real = {"background": str(fasta), "dinucleotides": None, "chance_affinity": None, "max_distractors": 0}
+    alone = {"factors": ["ONE"], "slots": 1, "distractors": []}
+    drawn, _, _, _ = simulated(**real, **alone)
+    # Letters that the background has not, and those of the site and its decoy.
+    assert drawn["sequence"].str.count("[GT]").max() <= 10
+    shuffled, _, _, _ = simulated(**real, **alone, background_method="shuffle")
+    assert shuffled["sequence"].str.count("[GT]").max() <= 10
+    assert drawn["sequence"].str.count("A").std() > 2 * shuffled["sequence"].str.count("A").std()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"background": "x.fa"}, "background, dinucleotides: give one of them"),
+        ({"dinucleotides": None}, "background, dinucleotides: give one of them"),
+        ({"background_method": "shuffle"}, "only sequences can be shuffled"),
+        ({"distractors": ["GONE"]}, "matrices: no matrix id for GONE"),
+        ({"affinity": [1, 0.5]}, "affinity: the range 1 to 0.5 runs backwards"),
+        ({"slots": 3}, "slots: 3 of 2 factors"),
+    ],
+)
+def test_simulations_that_cannot_be_are_refused(simulated, changed, message):
+    with pytest.raises(LexomeError, match=message):
+        simulated(**changed)
+
+
+def random_sequences(n, length, seed, letters="ACGT"):
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list(letters), length)) for _ in range(n)]
+
+
+@pytest.fixture
+def deepbind(prepare):
+    """Three factors: 12 training peaks each; 4 test peaks, reversed here to play a shuffle."""
+    files = {}
+    for number, name in enumerate(NAMES):
+        train = random_sequences(12, 21, number)
+        test = random_sequences(4, 21, 10 + number)
+        rows = [f"A\tseq_{i:05d}_peak\t{s}\t1" for i, s in enumerate(train)]
+        (prepare.folder / f"{name}_AC.seq").write_text("\n".join(["FoldID\tEventID\tseq\tBound", *rows, ""]))
+        rows = [f"A\tseq_{i:05d}_{w}" for i in range(4) for w in ("peak", "shuf")]
+        seqs = [s if w else s[::-1] for s in test for w in (1, 0)]
+        rows = [f"{row}\t{s}\t{int(row.endswith('peak'))}" for row, s in zip(rows, seqs, strict=True)]
+        (prepare.folder / f"{name}_B.seq").write_text("\n".join(["FoldID\tEventID\tseq\tBound", *rows, ""]))
+        files[name] = {
+            "train": str(prepare.folder / f"{name}_AC.seq"),
+            "test": str(prepare.folder / f"{name}_B.seq"),
+        }
+    settings = {"rule": "tf_binding", "source": "deepbind", "factors": ["TWO"], "seed": 0, "files": files}
+    return lambda **changed: prepare(**settings | {"negatives": "shuffled"} | changed)
+
+
+def test_deepbind_peaks_get_shuffles_and_keep_their_own(deepbind):
+    examples, labels, implants, _ = deepbind()
+    assert len(implants) == 0
+    assert list(implants.columns) == ["id", "factor", "start", "end", "strand", "score", "role"]
+    assert [label["name"] for label in labels["labels"]] == ["TWO"]
+    assert "measured" not in examples
+    assert examples["subset"].value_counts().to_dict() == {"train": 24, "test": 8}
+    bound = examples["labels"].map(len) == 1
+    assert bound.groupby(examples["subset"]).sum().to_dict() == {"train": 12, "test": 4}
+    # Every group is a peak and its shuffle.
+    pairs = examples.assign(bound=bound).groupby("group")["bound"].agg(["size", "sum"])
+    assert (pairs == [2, 1]).all(axis=None)
+    train = examples[examples["subset"] == "train"].assign(bound=bound)
+    for _, pair in train.groupby("group"):
+        first, second = pair["sequence"]
+        assert dinucleotides(first) == dinucleotides(second)
+    assert (train["sequence"].duplicated().sum()) < 3
+
+
+def test_deepbind_negatives_of_like_gc_content_are_peaks_of_the_others(deepbind):
+    examples, _, _, _ = deepbind(negatives="gc_matched")
+    assert examples["subset"].value_counts().to_dict() == {"train": 24, "test": 8}
+    bound = examples["labels"].map(len) == 1
+    for subset, seeds in (("train", (0, 2)), ("test", (10, 12))):
+        others = {s for seed in seeds for s in random_sequences(12 if subset == "train" else 4, 21, seed)}
+        assert set(examples.loc[~bound & (examples["subset"] == subset), "sequence"]) <= others
+    content = pd.Series(gc_content(examples["sequence"])).groupby(bound).mean()
+    assert abs(content[True] - content[False]) < 0.08
+
+
+def test_several_factors_are_measured_one_a_sequence(deepbind):
+    examples, _, _, _ = deepbind(factors=["TWO", "ONE"])
+    assert len(examples) == 64
+    assert examples["measured"].map(len).eq(1).all()
+    own = examples["id"].str.split("_").str[0].map(["TWO", "ONE"].index)
+    assert (examples["measured"].str[0] == own).all()
+    assert {len(row) for row in examples["labels"]} == {0, 1}
+
+
+def test_negatives_that_are_not_given_are_missed(deepbind):
+    with pytest.raises(LexomeError, match=r"TWO_AC\.seq: no unbound sequence in the file; set `negatives`"):
+        deepbind(negatives="given")
+    with pytest.raises(LexomeError, match="factors: no `files` of NEW; there are ONE, TWO, OUT"):
+        deepbind(factors=["NEW"])
+
+
+def test_gue_keeps_its_three_subsets_and_its_negatives(prepare):
+    files = {}
+    for number, subset in enumerate(("train", "valid", "test")):
+        sequences = random_sequences(6, 11, number)
+        path = prepare.folder / f"{subset}.csv"
+        path.write_text("\n".join(["sequence,label", *(f"{s},{i % 2}" for i, s in enumerate(sequences)), ""]))
+        files[subset] = str(path)
+    given = {"rule": "tf_binding", "source": "gue", "factors": ["tf_0"], "seed": 0, "files": {"tf_0": files}}
+    examples, _, _, _ = prepare(**given, negatives="given")
+    assert examples["subset"].value_counts().to_dict() == {"train": 6, "valid": 6, "test": 6}
+    expected = {s: i % 2 for seed in range(3) for i, s in enumerate(random_sequences(6, 11, seed))}
+    assert dict(zip(examples["sequence"], examples["labels"].map(len), strict=True)) == expected
+    assert file_paths({"tf_0": files}) == list(files.values())
+
+
+@pytest.fixture
+def on_genome(prepare):
+    genome = {f"chr{i}": random_sequences(1, 1500, i, "AACGT")[0] for i in range(1, 4)}
+    (prepare.folder / "g.fa").write_text("".join(f">{name}\n{text}\n" for name, text in genome.items()))
+    peaks = [("chr1", 100), ("chr1", 300), ("chr2", 50), ("chr2", 700), ("chr3", 400), ("chr3", 5)]
+    (prepare.folder / "p.bed").write_text("".join(f"{name}\t{at}\t{at + 10}\n" for name, at in peaks))
+    settings = {
+        "rule": "tf_binding",
+        "source": "bed",
+        "factors": ["ONE"],
+        "seed": 0,
+        "length": 40,
+        "files": {"ONE": {"peaks": str(prepare.folder / "p.bed")}},
+        "negatives": "shuffled",
+        "genome": str(prepare.folder / "g.fa"),
+        "blacklist": None,
+        "holdout": {"valid": ["chr2"], "test": ["chr3"]},
+    }
+    return genome, lambda **changed: prepare(**settings | changed)
+
+
+@pytest.mark.parametrize("negatives", ["shuffled", "gc_matched"])
+def test_peaks_are_grouped_and_held_out_by_chromosome(on_genome, negatives):
+    genome, run = on_genome
+    examples, _, _, counts = run(negatives=negatives)
+    assert {row["step"]: row["n"] for row in counts}["edge dropped"] == 1
+    assert examples["group"].value_counts().to_dict() == {"chr1": 4, "chr2": 4, "chr3": 2}
+    assert dict(zip(examples["group"], examples["subset"], strict=True)) == {
+        "chr1": "train",
+        "chr2": "valid",
+        "chr3": "test",
+    }
+    for row in examples.itertuples():
+        if len(row.labels):
+            assert genome[row.group][int(row.id.split("_")[-1]) :].startswith(row.sequence)
+        elif negatives == "gc_matched":
+            at = genome[row.group].index(row.sequence)
+            starts = [int(i.split("_")[2]) for i in examples["id"] if i.startswith(f"ONE_{row.group}_")]
+            assert all(abs(at - start) >= 40 for start in starts)
+        else:
+            peak = examples.set_index("id").loc[row.id.removesuffix("_shuffled"), "sequence"]
+            assert dinucleotides(peak) == dinucleotides(row.sequence)
+
+
+def test_peaks_without_holdout_and_faults_in_it(on_genome):
+    _, run = on_genome
+    assert "subset" not in run(holdout=None)[0]
+    with pytest.raises(LexomeError, match=r"holdout\.test: no example on chr9; there are some on chr1, chr2, chr3"):
+        run(holdout={"test": ["chr9"]})
+    with pytest.raises(LexomeError, match="chr2 is held out for valid and test"):
+        run(holdout={"valid": ["chr2"], "test": ["chr2"]})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"genome": None}, "genome: expected text"),
+        ({"examples": 5}, "examples: cannot stand beside the other keys here"),
+        ({"holdout": {"valid": ["chr1"]}}, "holdout.test: missing"),
+        ({"negatives": "given"}, 'negatives: "given" is not known'),
+        ({"files": {"ONE": {"train": "x"}}}, "files.ONE.peaks: missing"),
+        ({"blacklst": None}, "blacklst: unknown key; did you mean blacklist"),
+    ],
+)
+def test_settings_of_another_source_and_typos_are_refused(on_genome, changed, message):
+    with pytest.raises(LexomeError) as caught:
+        on_genome[1](**changed)
+    assert message in str(caught.value)

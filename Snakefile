@@ -25,6 +25,7 @@ include: "rules/embed.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/annotate.smk"
+include: "rules/variants.smk"
 include: "rules/interpret.smk"
 include: "rules/report.smk"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
-from lexome import adapted, plan, presence, settings, workflow_code
+from lexome import adapted, plan, presence, scoreplan, settings, workflow_code
 
 # No stage but download may reach a model hub, here or on a cluster node.
 os.environ |= {
@@ -375,9 +375,14 @@ def corpora_files(wildcards):
     return [corpus["path"] for corpus in seen_corpora(wildcards)]
 
 
+def model_motifs(wildcards):
+    """The file of known motifs that a model reads; nothing for other models."""
+    return model_settings(wildcards).get("motif_file", [])
+
+
 def training_gpus(wildcards):
-    """GPUs of a training: fine-tuning gains from one, small networks do not."""
-    return int(fine_tuned(wildcards))
+    """GPUs of a training: fine-tuning and networks on DNA gain from one, heads on embeddings do not."""
+    return int(fine_tuned(wildcards) or model_settings(wildcards)["kind"] == "network")
 
 
 def training_runtime(wildcards):

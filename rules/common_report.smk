@@ -13,11 +13,37 @@ EXPLANATIONS = {
     "deletion": "What is lost without the words that matter",
     "attention": "Attention heads",
 }
+# The same of a network on DNA, in the order of the report; its pictures are told apart by their names.
+SEQUENCE_FIGURES = {
+    "attribution_scores": "Do attributions find the sites?",
+    "heatmaps": "What every substitution does",
+    "zooms": "Close up",
+    "logos": "Several methods, one sequence",
+    "motifs": "Motifs found in the network",
+    "marginal": "What planted motifs do",
+    "attention_maps": "Where attention goes",
+}
+SHOWN_SEQUENCES = {"heatmaps_all": "All shown sequences"}
+EXPLANATIONS |= SEQUENCE_FIGURES | SHOWN_SEQUENCES
 
 
 def interpreted_studies():
     """Studies whose config says which run is explained."""
     return [name for name, study in studies.items() if study.get("interpret")]
+
+
+def explained_texts():
+    """Those of them whose examples are texts."""
+    return [
+        name
+        for name in interpreted_studies()
+        if studies[name]["prepare"]["rule"] in plan.TEXT_RULES
+    ]
+
+
+def explained_dna():
+    """Those of them whose examples are DNA."""
+    return [name for name in interpreted_studies() if name not in explained_texts()]
 
 
 def interpretation_folder(study, split):
@@ -27,28 +53,71 @@ def interpretation_folder(study, split):
 
 
 def explained(study, split):
-    """The explained run of a (study, split) for the report: verdict, figures and page; None where there is none."""
-    if not studies[study].get("interpret"):
+    """The explained run of a (study, split) for the report: files, figures and page; None where there is none."""
+    run = studies[study].get("interpret")
+    if not run:
         return None
     folder = interpretation_folder(study, split)
-    return {
+    names = ["deletion", "words", "attributions"]
+    told = {
         "verdict": f"{folder}/deletion.json",
         "page": f"{folder}/attention.html",
-        "figures": [
-            {
-                "path": f"{folder}/{name}.svg",
-                "title": EXPLANATIONS[name],
-                "caption": report_source(f"{name}.rst"),
-            }
-            for name in ("deletion", "words", "attributions")
-        ],
     }
+    if study in explained_dna():
+        names = [
+            name
+            for name in SEQUENCE_FIGURES
+            if name != "attention_maps" or attends(study)
+        ]
+        told = {
+            "page": f"{folder}/heatmaps_all.pdf",
+            "model": run["model"],
+            "seed": run["seed"],
+            "tables": {
+                "scores": f"{folder}/attribution_scores.tsv",
+                "motifs": f"{folder}/motifs.tsv",
+                "marginal": f"{folder}/marginal.tsv",
+                "convergence": f"{folder}/convergence.json",
+            },
+        }
+    figures = [
+        {
+            "path": f"{folder}/{name}.svg",
+            "title": EXPLANATIONS[name],
+            "caption": report_source(f"{name}.rst"),
+        }
+        for name in names
+    ]
+    return told | {"figures": figures}
+
+
+def attends(study):
+    """Whether the network that is explained has attention."""
+    model = studies[study]["models"][studies[study]["interpret"]["model"]]
+    blocks = int(model["architecture"] == "conv_transformer")
+    return model.get("transformer_blocks", blocks) > 0
 
 
 def interpret_settings(wildcards):
     """How the run in the wildcards is explained."""
     run = {"model": wildcards.model, "seed": int(wildcards.seed)}
     return {"shown": 10} | studies[wildcards.study]["interpret"] | run
+
+
+def known_motifs(wildcards):
+    """The file of the motifs that a study's factors are known to bind; nothing where none are named."""
+    return plan.known_motifs(studies[wildcards.study])[0] or []
+
+
+def known_matrices(wildcards):
+    """The matrix of each factor in that file."""
+    return plan.known_motifs(studies[wildcards.study])[1]
+
+
+def discovery_settings(wildcards):
+    """How motifs are looked for: the seed that draws sequences, and how many of each factor."""
+    run = studies[wildcards.study]["interpret"]
+    return {"seed": int(wildcards.seed), "discovery": run.get("discovery", 150)}
 
 
 def bootstrap_settings(wildcards):
@@ -120,9 +189,8 @@ def classifier_labels(wildcards):
     return f"results/{run['study']}/splits/{run['split']}.labels.json"
 
 
-def judged_runs(wildcards):
-    """The run that classifies texts, and the trivial model's first run beside it."""
-    run, _ = classifier(wildcards)
+def beside_trivial(run):
+    """A run that is used on something new, and the trivial model's first run beside it."""
     trivial = studies[run["study"]]["trivial"]
     seeds = studies[run["study"]]["models"][trivial].get("seeds", config["seeds"])
     return [
@@ -131,23 +199,30 @@ def judged_runs(wildcards):
     ]
 
 
+def judged_runs(wildcards):
+    """The run that classifies texts and the trivial one."""
+    return beside_trivial(classifier(wildcards)[0])
+
+
+def files_beside_trivial(run, name):
+    """The file `name` of a run and of the trivial one."""
+    return [
+        f"results/{run['study']}/{run['split']}/{judged['model']}/seed{judged['seed']}/{name}"
+        for judged in beside_trivial(run)
+    ]
+
+
 def judged_files(name):
     """An input function: the file `name` of both runs."""
 
     def files(wildcards):
-        run, _ = classifier(wildcards)
-        folder = f"results/{run['study']}/{run['split']}"
-        return [
-            f"{folder}/{judged['model']}/seed{judged['seed']}/{name}"
-            for judged in judged_runs(wildcards)
-        ]
+        return files_beside_trivial(classifier(wildcards)[0], name)
 
     return files
 
 
-def about_classifier(wildcards):
-    """What the page of a classified text says of where its model comes from."""
-    run, _ = classifier(wildcards)
+def about_run(run):
+    """What is told of where a model comes from, wherever it is used on something new."""
     study = studies[run["study"]]
     return {
         "study": run["study"],
@@ -156,6 +231,69 @@ def about_classifier(wildcards):
         "headline": study["headline"],
         "level": config["bootstrap"]["level"],
     }
+
+
+def about_classifier(wildcards):
+    """What the page of a classified text says of where its model comes from."""
+    return about_run(classifier(wildcards)[0])
+
+
+# Variants
+
+SAMPLE_SITES = f"{BASE}/resources/demo/binding_sites.fa"
+SCORED = scoreplan.variants_folder(config, SAMPLE_SITES)
+
+
+def scored_kind():
+    """Whether variants come as a `vcf` or are all those of a `fasta`."""
+    return "vcf" if config.get("vcf") else "fasta"
+
+
+def scored_vcf(wildcards):
+    """The VCF file to score; nothing where sequences are."""
+    return config.get("vcf") or []
+
+
+def scored_genome(wildcards):
+    """The genome that the VCF file is of; nothing where sequences are scored."""
+    return config["genome"] if config.get("vcf") else []
+
+
+def scored_fasta(wildcards):
+    """The sequences to score; nothing where a VCF file is."""
+    return [] if config.get("vcf") else config.get("fasta") or SAMPLE_SITES
+
+
+def scored_source(wildcards):
+    """The file to score."""
+    return scored_vcf(wildcards) or scored_fasta(wildcards)
+
+
+def scorer_model(wildcards):
+    """The folder of the network that scores variants."""
+    run = scoreplan.score_settings(config)
+    return (
+        f"results/{run['study']}/{run['split']}/{run['model']}/seed{run['seed']}/model"
+    )
+
+
+def scorer_runs(wildcards):
+    """The run that scores variants and the trivial one."""
+    return beside_trivial(scoreplan.score_settings(config))
+
+
+def scorer_files(name):
+    """An input function: the file `name` of both runs."""
+
+    def files(wildcards):
+        return files_beside_trivial(scoreplan.score_settings(config), name)
+
+    return files
+
+
+def about_scorer(wildcards):
+    """What the summary of scored variants says of where its model comes from."""
+    return about_run(scoreplan.score_settings(config))
 
 
 # Report
@@ -189,6 +327,7 @@ FIGURES = {
     "per_label": "Label by label",
     "best": "The best predicted labels",
     "comparison": "All models",
+    "paired": "How far the models are from a reference",
 }
 
 
@@ -262,11 +401,12 @@ def report_inputs(wildcards):
             ]
             if run := explained(study, split):
                 paths = [entry["path"] for entry in run["figures"]]
-                files[f"{study}_{split}_explained"] = [
-                    run["verdict"],
-                    run["page"],
-                    *paths,
-                ]
+                told = (
+                    list(run["tables"].values())
+                    if "tables" in run
+                    else [run["verdict"]]
+                )
+                files[f"{study}_{split}_explained"] = [*told, run["page"], *paths]
     return files
 
 
@@ -343,7 +483,13 @@ def resolved_config(wildcards):
 
 
 def print_summary():
-    """Say where the results are and how good the models are, after a run that made the report or read a text."""
+    """Say where the results are and how good the models are, after a run that made the report or used a model."""
+    if "score_variants" in sys.argv:
+        folder = Path(SCORED)
+        print((folder / "summary.txt").read_text(encoding="utf-8").strip())
+        for name in ("effects.svg", "effects.tsv", "effects.parquet", "skipped.tsv"):
+            print(f"  {(folder / name).resolve()}")
+        return
     if "classify_text" in sys.argv:
         folder = Path(CLASSIFIED)
         print((folder / "summary.txt").read_text(encoding="utf-8").strip())

@@ -89,8 +89,10 @@ rule plot_predictions:
 rule plot_comparison:
     input:
         comparison="results/{study}/{split}/comparison.tsv",
+        differences="results/{study}/{split}/differences.tsv",
     output:
         figure=figure("comparison"),
+        paired=figure("paired"),
     log:
         "results/logs/plot_comparison/{study}/{split}.log",
     conda:
@@ -103,6 +105,7 @@ rule plot_comparison:
         metrics=headline,
         models=model_names,
         trivial=trivial_model,
+        bootstrap=bootstrap_settings,
         code=code("plot_comparison"),
     message:
         "Draw all models of {wildcards.study} ({wildcards.split})"
@@ -114,6 +117,7 @@ rule make_report:
     input:
         unpack(report_inputs),
         template=report_source("report.html.j2"),
+        inside=report_source("inside.html.j2"),
         style=report_source("report.css"),
         behaviour=report_source("report.js"),
         captions=[report_source(f"{name}.rst") for name in FIGURES],

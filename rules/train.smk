@@ -1,6 +1,7 @@
 """Train: one run (study, split, model, seed) to a model and its predictions on valid and test.
 
-Needs: examples, labels, split; the embeddings of a frozen backbone for a head; tokens and backbone for fine-tuning.
+Needs: examples, labels, split; the embeddings of a frozen backbone for a head; tokens and backbone for fine-tuning; the
+file of known motifs for a model that scans them.
 Makes: results/<study>/<split>/<model>/seed<k>/: model/, predictions.parquet, history.jsonl, cost.json.
 The labels of test examples are dropped when a run is loaded: no model can learn from them.
 """
@@ -16,6 +17,7 @@ rule train_model:
         tokens=tuned_tokens,
         backbone=tuned_backbone,
         corpora=corpora_files,
+        motifs=model_motifs,
     output:
         model=directory("results/{study}/{split}/{model}/seed{seed}/model"),
         predictions="results/{study}/{split}/{model}/seed{seed}/predictions.parquet",
@@ -37,6 +39,7 @@ rule train_model:
         embeddings=embeddings_folder,
         embedding_parameters=embedding_parameters,
         corpora=seen_corpora,
+        checksums=checksums("motifs"),
         code=code("train_model"),
     message:
         "Train {wildcards.model} on {wildcards.study} ({wildcards.split}), seed {wildcards.seed}"

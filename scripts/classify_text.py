@@ -2,14 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from lexome import page
-from lexome.bootstrap import FEWEST_GROUPS, interval
 from lexome.classified import label_names, overview, read_table, summary_line, write_workbook
-from lexome.errors import LexomeError
-from lexome.look import lower_is_better, metric_title, plural, save
-from lexome.reporting import interval_text, number_text
+from lexome.judged import figures
+from lexome.look import plural, save
 from lexome.runtime import atomic, job, read_json
 from lexome.textpage import coloured_paragraphs, label_looks, shares
 from lexome.texts import read_text
@@ -72,31 +68,6 @@ def classify_text(
         temporary.write_text(html, encoding="utf-8")
     with atomic(summary_path) as temporary:
         temporary.write_text(summary_line(Path(text_path).name, sums) + "\n", encoding="utf-8")
-
-
-def figures(metric: str, judged: list[dict], level: float) -> dict:
-    """A metric on test for each run: `title`, `n`, `lower`, and `cells` of `value` and `interval` as text.
-
-    Raises
-    ------
-    LexomeError
-        If the runs have no such metric, with those that they have.
-    """
-    cells, n = [], 0
-    for run in judged:
-        metrics = read_json(run["metrics"])
-        found = {row["metric"]: row for row in metrics["rows"] if row["subset"] == "test"}
-        if metric not in found:
-            raise LexomeError(f"headline: {run['metrics']} has no {metric!r}; there are {', '.join(found)}")
-        row = found[metric]
-        value, between = "none", ""
-        if row["value"] is not None:
-            value, n = number_text(row["value"]), row["n"]
-            if metrics["meta"]["subsets"]["test"]["groups"] >= FEWEST_GROUPS:
-                draws = np.load(run["replicates"])[f"test/{metric}"]
-                between = interval_text(*interval(draws, level))
-        cells.append({"value": value, "interval": between})
-    return {"title": metric_title(metric), "n": n, "lower": lower_is_better(metric), "cells": cells}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from lexome import page, reporting
+from lexome import costtables, insidepage, page, reporting
 from lexome.look import metric_title, model_colours, plural
 from lexome.runtime import atomic, read_json
 from lexome.sidebyside import side_by_side
@@ -16,9 +16,9 @@ ROOT = Path(page.__file__).resolve().parents[2]
 FILTERS = {
     "number": reporting.number_text,
     "interval": lambda row, signed=False: reporting.interval_text(row["low"], row["high"], signed=signed),
-    "duration": reporting.duration,
-    "count": reporting.count_text,
-    "energy": reporting.energy_text,
+    "duration": costtables.duration,
+    "count": costtables.count_text,
+    "energy": costtables.energy_text,
     "metric": metric_title,
     "plural": plural,
     "subset": lambda name: reporting.SUBSET_TITLES.get(name, name),
@@ -43,9 +43,10 @@ def make_report(
         the first one judges), `labels`, `prepare` and `audit` (paths), `figures` of the whole study, `datasets`
         and `backbones` (registry entries, each with its `name`), and `splits`, by name: `comparison`,
         `differences`, `costs`, `leakage`, `assignment`, `split_labels` (paths), `figures`, each with `path`,
-        `title` and `caption` (see `page.caption`), and `explained`: None, or `verdict`, `page` (paths) and
-        `figures` of the run that is explained. If wanted, `beside`: studies whose test figures are told in one
-        table, and `files`: paths of the user's own input files, which are named with their sha256.
+        `title` and `caption` (see `page.caption`), and `explained`: None, or of the run that is explained `figures`,
+        `page` (a path) and either `verdict` (a path) or `tables` (see `insidepage.describe`), `model` and `seed`.
+        If wanted, `beside`: studies whose test figures are told in one table, and `files`: paths of the user's own
+        input files, which are named with their sha256.
     config
         The resolved config, shown as YAML.
     benchmarks
@@ -54,14 +55,17 @@ def make_report(
         The folder of the workflow, whose version and commit are named.
     """
     counter = itertools.count(1)
-    told = [describe_study(name, study, counter, Path(report_path).parent) for name, study in studies.items()]
+    replicates = config.get("bootstrap", {}).get("replicates")
+    told = [
+        describe_study(name, study, counter, Path(report_path).parent, replicates) for name, study in studies.items()
+    ]
     for study, entry in zip(told, studies.values(), strict=True):
         study["beside"] = beside(entry.get("beside", []), studies, entry["headline"])
     config_text = yaml.safe_dump(reporting.plain(config), sort_keys=False, allow_unicode=True, width=100)
     context = {
         "studies": told,
         "level": config.get("bootstrap", {}).get("level", 0.95),
-        "costs": reporting.costs(benchmarks),
+        "costs": costtables.costs(benchmarks),
         "config": config_text,
         "environment": page.environment(root),
         "sources": sources(told),
@@ -75,7 +79,9 @@ def make_report(
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def describe_study(name: str, study: Mapping, counter: Iterator[int], report_folder: Path) -> dict:
+def describe_study(
+    name: str, study: Mapping, counter: Iterator[int], report_folder: Path, replicates: int | None
+) -> dict:
     """Everything that the template says of one study; `counter` numbers the figures of the page."""
     labels = read_json(study["labels"])
     colours = model_colours(study["models"], study["trivial"])
@@ -94,7 +100,8 @@ def describe_study(name: str, study: Mapping, counter: Iterator[int], report_fol
     }
     described["figures"] = [describe_figure(figure, next(counter), described) for figure in study["figures"]]
     described["splits"] = [
-        describe_split(split, files, described, counter, report_folder) for split, files in study["splits"].items()
+        describe_split(split, files, described, counter, report_folder, replicates)
+        for split, files in study["splits"].items()
     ]
     return described
 
@@ -120,9 +127,17 @@ def beside(names: list[str], studies: Mapping[str, Mapping], metrics: list[str])
     return side_by_side(protocols, metrics) if protocols else None
 
 
-def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[int], report_folder: Path) -> dict:
+def describe_split(
+    name: str,
+    files: Mapping,
+    study: Mapping,
+    counter: Iterator[int],
+    report_folder: Path,
+    replicates: int | None,
+) -> dict:
     """Everything that the template says of one split of a study; `report_folder` is where its links start."""
     comparison, differences = (reporting.read_table(files[key]) for key in ("comparison", "differences"))
+    differences = reporting.with_p(differences, study["trivial"], replicates)
     contrasts = differences[differences["reference"] != study["trivial"]]
     differences = differences[differences["reference"] == study["trivial"]]
     leakage = read_json(files["leakage"])
@@ -151,7 +166,7 @@ def describe_split(name: str, files: Mapping, study: Mapping, counter: Iterator[
         "difference_rows": reporting.pivot(differences, shown, trivial),
         "contrast_rows": reporting.contrast_rows(contrasts, shown),
         "metrics": metrics,
-        "costs": reporting.model_costs(files["costs"]),
+        "costs": costtables.model_costs(files["costs"]),
         "all_rows": tables(comparison, metrics, subsets, trivial),
         "all_differences": tables(differences, metrics, subsets, trivial),
         "figures": [describe_figure(figure, next(counter), study, name) for figure in files["figures"]],
@@ -165,10 +180,13 @@ def describe_explained(
     """The verdict on what a run looks at, its figures, and the link to its page; None where no run is explained."""
     if run is None:
         return None
-    told = read_json(run["verdict"])
     figures = [describe_figure(figure, next(counter), study, split) for figure in run["figures"]]
     page_path = Path(run["page"]).resolve().relative_to(report_folder.resolve()).as_posix()
-    return {**{key: told[key] for key in ("verdict", "model", "seed")}, "figures": figures, "page": page_path}
+    common = {"figures": figures, "page": page_path}
+    if "tables" in run:
+        return common | {"inside": insidepage.describe(run["tables"]), "model": run["model"], "seed": run["seed"]}
+    told = read_json(run["verdict"])
+    return common | {key: told[key] for key in ("verdict", "model", "seed")}
 
 
 def tables(

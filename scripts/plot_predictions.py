@@ -74,14 +74,14 @@ def plot_predictions(
 
 def draw_labels(results: Results) -> tuple[Figure, Figure, Figure]:
     """Heat maps, a cloud of labels by training examples, and the best labels by name."""
-    labels, model = results.labels, results.model
+    labels, test, model = results.labels, results.test, results.model
     nouns = labels.example_noun, labels.label_noun
     metric = label_metric(results.headline, labels.label_noun)
     values, title = results.means(metric), f"{labels.label_noun}_{metric}"
     colours = model_colours(list(values), results.trivial)
     pair = {name: values[name] for name in (results.trivial, model)}
     return (
-        figures.annotation_heatmaps(results.test.truth, results.test.scores, model, *nouns),
+        figures.annotation_heatmaps(test.truth, test.scores, model, *nouns, known=test.known),
         figures.label_scores(labels.n_train, pair, title, colours, nouns),
         figures.best_labels(labels.names, values, model, title, colours, labels.label_noun),
     )

@@ -1,4 +1,4 @@
-"""Make the examples of transcription-factor binding: simulated, from tables of sequences, or from peaks on a genome."""
+"""Make the examples of transcription-factor binding: simulated, from sequences, or from peaks on a genome."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +14,7 @@ from lexome.dna import decode, sequence_group
 from lexome.errors import LexomeError
 from lexome.fasta import read_fasta
 from lexome.motifs import read_motifs
+from lexome.onehotfiles import read_one_hot
 from lexome.runtime import atomic, write_json
 from lexome.simulation import Background, Design, matched_composition, simulate
 
@@ -70,7 +71,7 @@ def prepare_tf_binding(settings: dict, examples_out: str, labels_out: str, impla
     if settings["source"] == "simulated":
         examples, implants = simulated(settings, counts)
     else:
-        read = peaks_on_genome if settings["source"] == "bed" else tables
+        read = {"bed": peaks_on_genome, "chapter": one_hot_files}.get(settings["source"], tables)
         examples = read(settings, counts)
         index = examples["factor"].map(factors.index)
         examples["labels"] = [[i] if bound else [] for i, bound in zip(index, examples["bound"], strict=True)]
@@ -188,6 +189,18 @@ def tables(settings: Mapping, counts: Counts) -> pd.DataFrame:
     examples = pd.concat(parts, ignore_index=True)
     counts.add("negatives", (~examples["bound"]).sum(), "sequences", f"negatives: {negatives}")
     return examples
+
+
+def one_hot_files(settings: Mapping, counts: Counts) -> pd.DataFrame:
+    """Rows `id, sequence, group, factor, bound, subset` of `source: chapter`."""
+    check_factors(settings)
+    parts = []
+    for factor in settings["factors"]:
+        for subset, rows in read_one_hot(settings["files"][factor]["h5"]):
+            counts.add(f"{factor}, {subset}", len(rows), "sequences", f"{rows['bound'].sum():,} bound")
+            rows = rows.assign(id=f"{factor}_{subset}_" + rows["name"], factor=factor, subset=subset)
+            parts.append(rows.assign(group=rows["sequence"].map(sequence_group)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def check_factors(settings: Mapping) -> None:

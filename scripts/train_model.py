@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lexome.checksums import verify
 from lexome.costs import describe, stopwatch
 from lexome.embedding_store import read_embeddings
 from lexome.exposure import check_unseen
@@ -96,6 +97,7 @@ def describe_cost(cost: dict, measured: dict, embedding_parameters: int, embedde
 
 if __name__ == "__main__":
     with job(snakemake):
+        verify(snakemake.params.checksums)
         train_model(
             snakemake.input.examples,
             snakemake.input.study_labels,

@@ -12,10 +12,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from classify_text import classify_text, figures
+from classify_text import classify_text
 from lexome import plan
 from lexome.classified import DOCUMENT, decide, label_names, overview, read_table, tags
 from lexome.errors import LexomeError
+from lexome.judged import figures
 from lexome.look import INK, PAPER
 from lexome.models import KINDS
 from lexome.page import theme_colours

@@ -98,5 +98,7 @@ def test_settings_must_name_a_fine_tuned_run(change, message):
     mistakes = _check_interpret(study, [0, 1], "studies.s")
     assert [message] == [mistake.split(": ", 1)[1] for mistake in mistakes] if message else mistakes == []
     assert _check_interpret(study | {"interpret": None}, [0, 1], "studies.s") == []
+    foreign = study | {"interpret": entry | {"scored": 10}}
+    assert "studies.s.interpret.scored: only studies of DNA have it" in _check_interpret(foreign, [0, 1], "studies.s")
     proteins = study | {"prepare": {"rule": "protein_function"}}
-    assert "only texts are explained" in _check_interpret(proteins, [0, 1], "studies.s")[0]
+    assert "only texts and DNA are explained" in _check_interpret(proteins, [0, 1], "studies.s")[0]

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from lexome import figures, look
-from lexome.forest import comparison_forest
+from lexome.forest import comparison_forest, difference_forest
 
 MODELS = ["coin_flip", "naive", "mlp"]
 COLOURS = look.model_colours(MODELS, "naive")
@@ -150,6 +150,52 @@ def test_heat_maps_draw_a_sample_of_very_many_examples():
     assert figure.axes[0].get_ylabel() == "test proteins (10 of 100)"
 
 
+def test_unknown_cells_are_grey_and_count_for_nothing():
+    truth = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1]], dtype=bool)
+    known = np.array([[0, 1, 1], [0, 1, 1], [1, 1, 1]], dtype=bool)
+    figure = figures.annotation_heatmaps(truth, truth * 0.5, "mlp", "protein", "term", known=known)
+    left, right = (axes.images[0].get_array() for axes in figure.axes[:2])
+    assert np.ma.getmaskarray(left)[:, 1].sum() == 2  # the first label is the second most frequent of the known ones
+    np.testing.assert_array_equal(left.filled(-1).sum(axis=0), [2, 1 - 2, 1])
+    assert right.min() == 0
+    assert matplotlib.colors.to_hex(figure.axes[0].get_facecolor()) == figures.UNKNOWN
+    assert legend(figure) == ["not known whether the protein has the term"]
+    assert legend(figures.annotation_heatmaps(truth, truth * 0.5, "mlp", "protein", "term")) == []
+
+
+def differences(rows):
+    columns = ["model", "reference", "difference", "low", "high", "p_holm"]
+    return pd.DataFrame(rows, columns=columns).assign(metric="term_auprc", subset="test")
+
+
+def test_differences_have_a_panel_a_reference_and_full_marks_where_they_are_clear():
+    rows = [
+        ("mlp", "naive", 0.2, 0.1, 0.3, 0.01),
+        ("coin_flip", "naive", -0.1, -0.2, 0.1, 0.4),
+        ("coin_flip", "mlp", -0.3, -0.4, -0.2, 0.06),
+    ]
+    table = differences(rows)
+    table = pd.concat([table.iloc[2:], table.iloc[:2]])  # contrasts first
+    figure = difference_forest(table, "term_auprc", "naive", COLOURS, level=0.95)
+    first, second = figure.axes
+    assert first.get_title(loc="left") == "term auPRC minus that of naive (trivial)"
+    assert second.get_title(loc="left") == "term auPRC minus that of mlp"
+    assert [text.get_text() for text in first.get_yticklabels()] == ["coin_flip", "mlp"]  # the best on top
+    marks = [line for line in first.lines + second.lines if line.get_marker() == "o"]
+    hollow = [line.get_xdata()[0] for line in marks if line.get_markerfacecolor() == look.PAPER]
+    assert hollow == [-0.1, -0.3]
+    assert "+0.200 [+0.100 to +0.300]" in texts(figure)
+    falling = difference_forest(table.assign(metric="smin"), "smin", "naive", COLOURS)
+    assert [text.get_text() for text in falling.axes[0].get_yticklabels()] == ["mlp", "coin_flip"]
+
+
+def test_differences_without_p_values_are_drawn_hollow():
+    table = differences([("mlp", "naive", 0.2, np.nan, np.nan, np.nan)])
+    figure = difference_forest(table.drop(columns="p_holm"), "term_auprc", "naive", COLOURS)
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [line.get_markerfacecolor() for line in marks] == [look.PAPER]
+
+
 def test_label_scores_tell_spearman_and_leave_undefined_labels_out():
     n_train = np.array([10, 20, 30, 40, 50, 60])
     values = {"naive": np.full(6, 0.1), "mlp": np.array([0.2, np.nan, 0.1, 0.5, 0.4, 0.9])}
@@ -235,6 +281,7 @@ NONE = np.zeros((0, 0))
             lambda: figures.best_labels(["a"], {"mlp": np.array([np.nan])}, "mlp", "term_auprc", COLOURS, "term"),
             "undefined for every term",
         ),
+        (lambda: difference_forest(differences([]), "term_auprc", "naive", COLOURS), "No two models"),
         (lambda: comparison_forest(comparison([]), ["term_auprc"], "naive", COLOURS), "No headline metric"),
     ],
 )

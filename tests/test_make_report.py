@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import explained_dna
 import make_report
 import plot_comparison
 import plot_examples
@@ -23,7 +24,7 @@ TEMPLATE = REPOSITORY / "resources/report/report.html.j2"
 MODELS = ["coin_flip", "naive", "mlp"]
 HOSTILE = "<script>alert('x')</script> & \"quoted\" $x_{"
 VOID = {"meta", "br", "img", "link", "input", "hr"}
-FIGURES = ("frequencies", "lengths", "curves", "predicted", "per_label", "best", "comparison")
+FIGURES = ("frequencies", "lengths", "curves", "predicted", "per_label", "best", "comparison", "paired")
 
 
 class Page(HTMLParser):
@@ -114,9 +115,11 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
                 row = ("s", "random", name, model, metric, value, value - 0.01, value + 0.01, 12)
                 rows.append((*row, 1, "measured"))
                 if model != "naive":
-                    differences.append((*row[:4], "naive", metric, value - 0.2, value - 0.21, value - 0.19, 12))
+                    ends = value - 0.2, value - 0.21, value - 0.19
+                    p = (2 / 101, 4 / 101) if model == "mlp" else (0.5, 0.5)
+                    differences.append((*row[:4], "naive", metric, *ends, 12, *p))
         if model == "mlp":
-            contrast = ("s", "random", "test", "mlp", "coin_flip", "term_auprc", 0.05, 0.04, 0.06, 12)
+            contrast = ("s", "random", "test", "mlp", "coin_flip", "term_auprc", 0.05, 0.04, 0.06, 12, 0.07, 0.07)
             differences.append(contrast)
         if model != "coin_flip":
             costs.append(("s", "random", model, 65.4, 130.8, 22713216, 0.1817, 0.25, 1))
@@ -125,6 +128,7 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
     columns = ["study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "comparison.tsv", sep="\t", index=False)
     columns = ["study", "split", "subset", "model", "reference", "metric", "difference", "low", "high", "n"]
+    columns += ["p", "p_holm"]
     pd.DataFrame(differences, columns=columns).to_csv(folder / "differences.tsv", sep="\t", index=False)
     columns = ["study", "split", "model", "seconds", "embedding_seconds", "parameters", "energy_wh", "cut", "seeds"]
     pd.DataFrame(costs, columns=columns).to_csv(folder / "costs.tsv", sep="\t", index=False)
@@ -224,11 +228,12 @@ def draw(folder):
     histories = [str(folder / model / "history.jsonl") for model in MODELS]
     plot_training.plot_training(histories, [f"{m}/seed0" for m in MODELS], MODELS, "naive", out["curves"])
     metrics = ["term_auprc", "protein_auprc"]
-    plot_comparison.plot_comparison(str(folder / "comparison.tsv"), metrics, MODELS, "naive", out["comparison"])
+    tables = (str(folder / f"{name}.tsv") for name in ("comparison", "differences"))
+    plot_comparison.plot_comparison(*tables, metrics, MODELS, "naive", 0.9, out["comparison"], out["paired"])
 
 
 def write_report(folder, studies):
-    config = {"studies": {"s": {"note": HOSTILE}}, "bootstrap": {"level": 0.9}}
+    config = {"studies": {"s": {"note": HOSTILE}}, "bootstrap": {"level": 0.9, "replicates": 100}}
     (folder / "benchmarks/train").mkdir(parents=True)
     (folder / "benchmarks/train/a.tsv").write_text("s\tmax_rss\tcpu_time\n61\t120.5\t-\n")
     out = folder / "report.html", folder / "summary.txt"
@@ -298,6 +303,10 @@ def test_the_page_has_every_section_figure_and_fact(report):
     assert any(link.endswith("attention.html") and "://" not in link and not link.startswith("/") for link in links)
     assert "mlp against coin_flip" in text  # a contrast
     assert text.count("+0.050 +0.040 to +0.060") == 1  # which is in no other table
+    assert "+0.100 +0.090 to +0.110 p < 0.04" in text  # the smallest p that 100 replicates resolve, twice
+    assert "p 0.5" in text
+    assert "p 0.07" not in text  # a single contrast is not adjusted
+    assert text.count("adjusted for all differences of a column (Holm)") == 1
     assert "mlp beats naive by 0.100 [0.090–0.110] in term auPRC on test" in text
     assert "3 of 12 test proteins (25.0%) have a near-duplicate" in text
     assert "7 of 8 terms are judged" in text
@@ -368,6 +377,80 @@ def test_intervals_of_classes_come_from_the_comparison():
     assert np.isnan(found["naive"]).all()
 
 
+def dna_study(folder, **changes):
+    """A study whose network is explained: the entry for `make_report`; `changes` go to the tables."""
+    study = write_study(folder, [f"function {i}" for i in range(4)])
+    study["splits"]["random"]["figures"] = []
+    inside = folder / "inside"
+    explained_dna.write_explained(inside, each=1, length=80)
+    for write in changes.get("rewrite", ()):
+        write(inside)
+    look.save(look.message("scores"), inside / "attribution_scores.svg")
+    tables = {
+        "scores": str(inside / "attribution_scores.tsv"),
+        **{name: str(inside / f"{name}.tsv") for name in ("motifs", "marginal")},
+        "convergence": str(inside / "convergence.json"),
+    }
+    figure = {"path": str(inside / "attribution_scores.svg"), "title": "Sites", "caption": "Of sites."}
+    run = {"page": str(folder / "heatmaps_all.pdf"), "model": "conv", "seed": 3, "tables": tables, "figures": [figure]}
+    study["splits"]["random"]["explained"] = run
+    return study
+
+
+def test_a_network_on_dna_is_looked_into(tmp_path):
+    html, _ = write_report(tmp_path, {"s": dna_study(tmp_path)})
+    page = Page(html)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    text = " ".join(" ".join(page.text).split())
+    assert "Look inside conv" in text
+    assert "In-silico mutagenesis finds the implanted sites, of every factor at least 5 times chance" in text
+    assert "Of the run with seed 3" in text
+    assert "heatmaps_all.pdf" in page.links
+    assert "mean of all implants 0.060 0.900 0.860–0.940" in text
+    assert "mutagenesis auPRC gradient × input auPRC int. gradients auPRC" in text
+    assert "The 8 motifs found" in text
+    assert "SRF positive 1 120 NNCCATATATGG SRF MA0100.1 3e-08 yes" in text
+    assert "SRF 0.990 0.010 yes" in text
+    assert "Sites. Of sites." in text
+    tones = [attributes.get("class") for tag, attributes in page.tags if tag == "li" and "class" in attributes]
+    assert tones.count("yes") == 6
+    assert tones.count("no") == 1  # DeepLIFT/SHAP of the fixture does not add up
+
+
+def test_a_network_that_fails_is_told_so(tmp_path):
+    factors = list(explained_dna.SITES)
+    low = explained_dna.VALUES | {"ism": 0.2, "pwm": 0.6}
+    rewrite = (
+        lambda folder: explained_dna.write_scores(folder, factors, values=low),
+        lambda folder: explained_dna.write_motifs(folder, factors, np.random.default_rng(0), stranger="MAX"),
+        lambda folder: explained_dna.write_marginal(folder, factors, motif_string=0.4, own=-3),
+    )
+    html, _ = write_report(tmp_path, {"s": dna_study(tmp_path, rewrite=rewrite)})
+    text = " ".join(" ".join(Page(html).text).split())
+    assert "finds the implanted sites, but less than 5 times chance of SRF, MAX, CTCF and GABPA" in text
+    assert "A scan with the known motifs finds them better" in text
+    assert "for 3 of 4 factors (SRF, CTCF and GABPA; TOMTOM's q at most 3e-08); not for MAX" in text
+    assert "raises its logit, and more than any other motif does, for 0 of 4 factors" in text
+    assert "is failed by 4 of 4 factors" in text
+
+
+def test_unknown_labels_are_drawn_as_unknown(tmp_path, monkeypatch):
+    write_study(tmp_path, [f"function {i}" for i in range(5)])
+    table = pd.read_parquet(tmp_path / "examples.parquet")
+    table["measured"] = [[0, 2, 3] if place % 2 else None for place in range(len(table))]
+    table["labels"] = [[0, 2, 4]] * len(table)  # 4 is not measured of every second one
+    table.to_parquet(tmp_path / "examples.parquet")
+    drawn = []
+    monkeypatch.setattr(plot_predictions, "save", lambda figure, path: drawn.append(figure))
+    draw_predictions(tmp_path)
+    left, right = (axes.images[0].get_array() for axes in drawn[0].axes[:2])
+    assert left.mask.sum() == 6 * 2  # of 4 judged labels, two are not measured of 6 of the 12 test examples
+    assert not np.ma.getmaskarray(right).any()
+    assert left.sum() == 12 + 6  # label 2 of all, label 4 of those of which it is known
+    assert "not known whether the protein has the term" in drawn[0].legends[0].get_texts()[0].get_text()
+
+
 def test_summary_has_one_line_a_split(report):
     _, _, summary = report
     assert summary == (
@@ -408,7 +491,9 @@ def test_the_drawn_model_is_chosen_on_valid(tmp_path, monkeypatch):
     monkeypatch.setattr(
         plot_predictions.figures,
         "annotation_heatmaps",
-        lambda truth, scores, model, *nouns: drawn.append((model, scores)) or heatmaps(truth, scores, model, *nouns),
+        lambda truth, scores, *about, **known: (
+            drawn.append((about[0], scores)) or heatmaps(truth, scores, *about, **known)
+        ),
     )
     monkeypatch.setattr(plot_predictions, "save", lambda figure, path: None)
     draw_predictions(tmp_path)

@@ -102,6 +102,34 @@ def test_matrices_that_are_not_there_are_named(jaspar, matrix, message):
         motifs.read_jaspar(jaspar, [matrix])
 
 
+def test_a_collection_has_the_latest_core_matrices_of_its_species(jaspar):
+    with sqlite3.connect(jaspar) as database:
+        database.execute("CREATE TABLE MATRIX_ANNOTATION (ID, TAG, VAL)")
+        others = [(10, "CORE", "MA0004", 1, "Fly"), (11, "UNVALIDATED", "UN0001", 1, "Guess")]
+        database.executemany("INSERT INTO MATRIX VALUES (?, ?, ?, ?, ?)", others)
+        groups = [(7, "vertebrates"), (8, "vertebrates"), (10, "insects"), (11, "vertebrates")]
+        rows = [(key, "tax_group", group) for key, group in groups] + [(10, "comment", "vertebrates")]
+        database.executemany("INSERT INTO MATRIX_ANNOTATION VALUES (?, ?, ?)", rows)
+        cells = [(10, letter, 1, 5.0) for letter in "ACGT"]
+        database.executemany("INSERT INTO MATRIX_DATA VALUES (?, ?, ?, ?)", cells)
+    database.close()
+    found = motifs.read_collection(jaspar)
+    assert list(found) == ["MA0001.2"]
+    assert (found["MA0001.2"].counts == COUNTS + 8).all()
+    assert list(motifs.read_collection(jaspar, "insects")) == ["MA0004.1"]
+    with pytest.raises(LexomeError, match="no matrix of plants in the collection CORE; there are insects, vertebrates"):
+        motifs.read_collection(jaspar, "plants")
+
+
+def test_the_collection_of_a_meme_file_is_all_of_it(tmp_path, jaspar):
+    path = tmp_path / "m.meme"
+    path.write_text(MEME)
+    assert list(motifs.read_collection(path)) == ["MA0001.1", "two"]
+    # A database of another kind: the table of annotations is missing.
+    with pytest.raises(LexomeError, match="not a JASPAR database"):
+        motifs.read_collection(jaspar)
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     path = tmp_path / "x.sqlite"
     path.write_bytes(motifs.SQLITE + b"garbage" * 40)

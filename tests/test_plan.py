@@ -1,12 +1,14 @@
 """A config is checked as a whole, and its mistakes name their keys."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
 
 from lexome import plan
 from lexome.errors import LexomeError
+from lexome.settings import check as check_settings
 from lexome.settings import load_yaml
 
 ROOT = Path(__file__).parent.parent
@@ -119,6 +121,7 @@ def test_files_to_download(config):
         "resources/data/demo_human_proteins/human_swissprot_mf.fasta.gz",
         "resources/data/go_basic_2021-12-15/go-basic.obo",
         "resources/data/goa_human_2019-01-14/goa_human.gaf.gz",
+        "resources/data/jaspar_2024/JASPAR2024.sqlite",
         "resources/data/mtsamples/mtsamples_4999.csv.gz",
     ]
     assert plan.used_backbones(config["studies"]) == [
@@ -140,4 +143,102 @@ def test_text_studies(config):
 def test_opening_words_are_a_number(config):
     config["studies"]["go_aspect"]["prepare"]["opening_words"] = "five"
     with pytest.raises(LexomeError, match=r"studies\.go_aspect\.prepare\.opening_words"):
+        check(config)
+
+
+JASPAR = "resources/data/jaspar_2024/JASPAR2024.sqlite"
+
+
+def dna_study(**changes):
+    """What the checks of a study of DNA read."""
+    prepare = {"rule": "tf_binding", "source": "simulated", "factors": ["CTCF", "MAX"], "motifs": JASPAR}
+    prepare["matrices"] = {"CTCF": "MA0139.2", "MAX": "MA0058.4", "REST": "MA0138.3"}
+    return {
+        "prepare": prepare,
+        "models": {"kmer": {"kind": "kmer"}, "conv": {"kind": "network", "seeds": [0, 2]}},
+        "interpret": {"model": "conv", "seed": 2, "examples": 10, "scored": 100, "steps": 16, "references": 10}
+        | changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"motif_file": "own.meme", "matrices": {"MAX": "MOTIF1"}}, None),
+        ({"model": "kmer"}, r"interpret\.model: 'kmer' is no model of the kind network here; there are conv"),
+        ({"seed": 1}, r"interpret\.seed: conv is trained with 0, 2"),
+        ({"shown": 5}, r"interpret\.shown: only studies of texts have it"),
+        ({"motif_file": "own.meme"}, r"interpret\.matrices: missing \(motif_file needs it\)"),
+        ({"matrices": {"MAX": "MOTIF1"}}, r"interpret\.motif_file: missing \(matrices needs it\)"),
+        (
+            {"motif_file": "own.meme", "matrices": {"MAXX": "MOTIF1"}},
+            r"interpret\.matrices: 'MAXX' is no factor here; there are CTCF, MAX",
+        ),
+    ],
+)
+def test_what_is_explained_of_dna(change, message):
+    mistakes = plan._check_interpret(dna_study(**change), [0, 1], "studies.s")
+    assert len(mistakes) == (message is not None)
+    assert message is None or re.search(message, mistakes[0])
+
+
+def test_dna_needs_keys_of_its_own():
+    study = dna_study()
+    del study["interpret"]["scored"], study["interpret"]["references"]
+    assert plan._check_interpret(study, [0], "studies.s")[:2] == [
+        "studies.s.interpret.scored: missing",
+        "studies.s.interpret.references: missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"motif_file": "m.meme", "matrices": {"MAX": "M1"}}, None),
+        ({"references": 0}, "interpret.references"),
+        ({"refs": 3}, "interpret.refs: unknown key"),
+        ({"matrices": {}}, "interpret.matrices"),
+    ],
+)
+def test_the_schema_of_what_is_explained(change, message):
+    schema = load_yaml("config/schemas/config.schema.yaml")
+    schema = {"properties": {"interpret": schema["$defs"]["study"]["properties"]["interpret"]}}
+    entry = {"interpret": dna_study(**change)["interpret"]}
+    if message is None:
+        check_settings(entry, schema, "config")
+        return
+    with pytest.raises(LexomeError, match=message):
+        check_settings(entry, schema, "config")
+
+
+def test_known_motifs_of_factors():
+    study = dna_study()
+    assert plan.known_motifs(study) == (JASPAR, {"CTCF": "MA0139.2", "MAX": "MA0058.4"})
+    named = dna_study(motif_file="own.meme", matrices={"MAX": "M1"})
+    assert plan.known_motifs(named) == ("own.meme", {"MAX": "M1"})
+    real = {"prepare": {"rule": "tf_binding", "source": "gue", "factors": ["CTCF"]}, "models": {}}
+    assert plan.known_motifs(real) == (None, {})
+    assert plan.known_motifs(real | {"interpret": None}) == (None, {})
+
+
+def test_files_of_motifs_are_fetched_and_looked_for():
+    study = dna_study(motif_file="own.meme", matrices={"MAX": "M1"})
+    study["prepare"] = {"rule": "tf_binding", "files": {"MAX": {"train": "resources/data/d/train.gz"}}}
+    study["models"]["pwm"] = {"kind": "pwm", "motif_file": JASPAR}
+    assert plan.study_files(study) == ["resources/data/d/train.gz", JASPAR, "own.meme"]
+    assert plan.downloaded_files({"s": study}) == ["resources/data/d/train.gz", JASPAR]
+    assert plan.used_datasets(study) == ["d", "jaspar_2024"]
+    assert plan.own_files(study) == ["own.meme"]
+    assert plan.prepare_files(study) == ["resources/data/d/train.gz"]
+
+
+def test_a_missing_file_of_motifs_is_a_mistake(config):
+    study = config["studies"]["protein_function"]
+    study["models"]["pwm"] = {"kind": "pwm", "motif_file": "my.meme", "motifs": {}, "C": 1.0, "max_iter": 10}
+    with pytest.raises(LexomeError, match=r"studies\.protein_function\.models\.pwm\.motif_file: no file my\.meme"):
+        check(config)
+    study["models"]["pwm"]["motif_file"] = "resources/data/go_basic_2021-12-15/motifs.meme"
+    with pytest.raises(LexomeError, match=r"models\.pwm\.motif_file: .*has no file 'motifs\.meme'"):
         check(config)

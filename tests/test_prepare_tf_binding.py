@@ -4,12 +4,13 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 from lexome.backgrounds import DINUCLEOTIDES
-from lexome.dna import gc_content, reverse_complement
+from lexome.dna import decode, gc_content, one_hot, reverse_complement
 from lexome.errors import LexomeError
 from lexome.plan import file_paths
 from lexome.runtime import read_json
@@ -217,6 +218,37 @@ def test_gue_keeps_its_three_subsets_and_its_negatives(prepare):
     expected = {s: i % 2 for seed in range(3) for i, s in enumerate(random_sequences(6, 11, seed))}
     assert dict(zip(examples["sequence"], examples["labels"].map(len), strict=True)) == expected
     assert file_paths({"tf_0": files}) == list(files.values())
+
+
+def test_one_hot_files_of_several_factors(prepare):
+    rng = np.random.default_rng(0)
+    files, sequences = {}, {}
+    for factor in ("ONE", "TWO"):
+        files[factor] = {"h5": str(prepare.folder / f"{factor}.h5")}
+        with h5py.File(files[factor]["h5"], "w") as file:
+            for subset, n in (("train", 6), ("valid", 2), ("test", 3)):
+                codes = rng.integers(4, size=(n, 12))
+                sequences[factor, subset] = decode(codes)
+                file[f"x_{subset}"] = one_hot(codes.astype(np.uint8))
+                file[f"y_{subset}"] = (np.arange(n) % 2)[:, None]
+    settings = {"rule": "tf_binding", "source": "chapter", "factors": ["TWO", "ONE"], "seed": 0, "files": files}
+    examples, labels, implants, counts = prepare(**settings)
+    assert len(examples) == 22
+    assert implants.empty
+    assert [label["id"] for label in labels["labels"]] == ["TWO", "ONE"]
+    row = examples.set_index("id").loc["ONE_test_000001"]
+    assert row["sequence"] == sequences["ONE", "test"][1]
+    assert row["subset"] == "test"
+    assert (row["labels"].tolist(), row["measured"].tolist()) == ([1], [1])
+    assert examples.set_index("id").loc["TWO_valid_000000", "labels"].tolist() == []
+    assert Counter(examples["subset"]) == {"train": 12, "valid": 4, "test": 6}
+    assert {"step": "TWO, train", "n": 6, "unit": "sequences", "note": "3 bound"} in counts
+    with pytest.raises(LexomeError, match=r"files\.ONE\.h5: missing"):
+        prepare(**settings | {"files": {"ONE": {"train": "x"}}})
+    with pytest.raises(LexomeError, match="negatives: cannot stand beside"):
+        prepare(**settings, negatives="given")
+    with pytest.raises(LexomeError, match="no `files` of NEW"):
+        prepare(**settings | {"factors": ["NEW"]})
 
 
 @pytest.fixture

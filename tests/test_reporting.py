@@ -143,7 +143,7 @@ def test_pivot_has_a_row_a_model_the_best_first_and_the_cells_in_order():
     assert [row["model"] for row in rows] == ["logistic", "mlp", "naive", "book"]
     mlp, book = rows[1], rows[3]
     assert [cell and cell["value"] for cell in mlp["cells"]] == [0.312, 0.2, 0.41]
-    assert mlp["cells"][0] == {"value": 0.312, "low": 0.295, "high": 0.331, "n": 268, "excludes_0": True}
+    assert mlp["cells"][0] == {"value": 0.312, "low": 0.295, "high": 0.331, "n": 268, "excludes_0": True, "p": ""}
     assert (mlp["seeds"], book["seeds"]) == (3, None)
     assert [row["trivial"] for row in rows] == [False, False, True, False]
     assert book["published"]
@@ -151,7 +151,7 @@ def test_pivot_has_a_row_a_model_the_best_first_and_the_cells_in_order():
     assert book["cells"] == [
         None,
         None,
-        {"value": 0.265, "low": None, "high": None, "n": None, "excludes_0": False},
+        {"value": 0.265, "low": None, "high": None, "n": None, "excludes_0": False, "p": ""},
     ]
 
 
@@ -194,30 +194,6 @@ def test_leakage_note():
     kmers = reporting.leakage_note(leakage | {"k": 5, "method": "containment of distinct 5-mers"}, "protein")
     assert "about 87% and 55% sequence identity" in kmers
     assert reporting.leakage_note({"subsets": {}}, "protein") == "There is no test subset to check."
-
-
-def test_costs_are_summed_by_rule(tmp_path):
-    for path, seconds, memory in (
-        ("train/a/1.tsv", 10, 100),
-        ("train/b.tsv", 30, "-"),
-        ("embed/x.tsv", 25, 900),
-    ):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{seconds}\t0:00:10\t{memory}\tNA\n")
-    train, embed = reporting.costs(tmp_path)
-    assert (train["rule"], train["jobs"], train["seconds"], train["longest"]) == ("train", 2, 40, 30)
-    assert train["memory_mb"] == 100
-    assert np.isnan(train["cpu_seconds"])
-    assert embed["rule"] == "embed"
-    assert reporting.costs(tmp_path / "nowhere") == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(8.24, "8.2 s"), (60, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min"), (float("nan"), "–")],
-)
-def test_durations(seconds, text):
-    assert reporting.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -351,31 +327,6 @@ def test_captions_of_predictions_suit_either_task_and_none(name):
     assert both.endswith(of_classes)
 
 
-def test_costs_of_models(tmp_path):
-    path = tmp_path / "costs.tsv"
-    path.write_text(
-        "study\tsplit\tmodel\tseconds\tembedding_seconds\tparameters\tenergy_wh\tcut\tseeds\n"
-        "s\tr\tmlp\t12.5\t\t7409081\t\t0.25\t2\n"
-    )
-    costs = {"seconds": 12.5, "embedding_seconds": None, "parameters": 7409081.0, "energy_wh": None, "cut": 0.25}
-    assert reporting.model_costs(path) == {"mlp": costs}
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (3215, "3,215"), (85234, "85.2 k"), (22713216, "22.7 M"), (1.5e9, "1.5 G")]
-)
-def test_counts(value, text):
-    assert reporting.count_text(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0000012, "0.0012 mWh"), (0.0314, "31 mWh"), (4.24, "4.2 Wh"), (1250, "1.2 kWh"), (0, "0 mWh")],
-)
-def test_energies(value, text):
-    assert reporting.energy_text(value) == text
-
-
 def test_theme_colours_are_lighter_on_dark_paper():
     for _, light, dark in page.theme_colours():
         assert int(dark[1:3], 16) + int(dark[3:5], 16) > int(light[1:3], 16) + int(light[3:5], 16)
@@ -414,3 +365,19 @@ def test_a_missing_name_in_the_template_is_an_error(tmp_path):
 def test_settings_become_plain():
     value = {"a": (1, 2), "b": {"c": None}}
     assert reporting.plain(value) == json.loads('{"a": [1, 2], "b": {"c": null}}')
+
+
+def test_p_values_are_told_where_there_was_something_to_adjust_for():
+    columns = ["subset", "metric", "model", "reference", "p", "p_holm"]
+    rows = [
+        ("test", "auprc", "a", "naive", 2 / 101, 4 / 101),  # as small as 100 replicates can tell
+        ("test", "auprc", "b", "naive", 0.031, 0.031),
+        ("test", "auprc", "c", "naive", np.nan, np.nan),
+        ("test", "auprc", "a", "b", 0.2, 0.2),  # the only one of its family
+        ("valid", "auprc", "a", "naive", 0.3, 0.3),
+    ]
+    told = reporting.with_p(pd.DataFrame(rows, columns=columns), "naive", 100)["p_text"]
+    assert told.tolist() == ["< 0.04", "0.031", "", "", ""]
+    assert reporting.with_p(pd.DataFrame(rows, columns=columns), "naive", None)["p_text"][0] == "0.04"
+    bare = pd.DataFrame(rows, columns=columns).drop(columns=["p", "p_holm"])
+    assert reporting.with_p(bare, "naive", 100)["p_text"].tolist() == [""] * 5

@@ -25,9 +25,11 @@ def locked():
 def test_conda_environments_follow_the_lock(path):
     pinned = locked()
     for entry in yaml.safe_load(path.read_text())["dependencies"]:
-        name, _, version = entry.partition(" =")
-        if name not in ("python", "pip"):
-            assert version == pinned[CONDA_NAMES.get(name, name)], f"{path.name}: {entry}"
+        # What conda's channels lack comes in a list under `pip`.
+        for part in entry["pip"] if isinstance(entry, dict) else [entry]:
+            name, _, version = part.partition(" ==" if isinstance(entry, dict) else " =")
+            if name not in ("python", "pip"):
+                assert version == pinned[CONDA_NAMES.get(name, name)], f"{path.name}: {part}"
 
 
 def test_direct_dependencies_are_locked():

@@ -47,7 +47,7 @@ def test_tables_and_json(tmp_path):
 
 @pytest.fixture
 def snakemake(tmp_path, monkeypatch):
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         monkeypatch.setenv(name, "7")
     return SimpleNamespace(log=[str(tmp_path / "logs" / "rule.log")], threads=2)
 

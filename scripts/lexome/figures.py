@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import spearmanr
 
@@ -31,6 +32,7 @@ from lexome.look import (
     style,
 )
 
+UNKNOWN = "#c3c9d2"  # cells of which nothing is known
 SORT_KEYS = 256  # labels by which the rows of a heat map are sorted
 
 
@@ -200,7 +202,13 @@ def _curves(records: Sequence[Mapping]) -> tuple[pd.DataFrame, int | None]:
 
 @style()
 def annotation_heatmaps(
-    truth: np.ndarray, scores: np.ndarray, model: str, example_noun: str, label_noun: str, most: int = 1500
+    truth: np.ndarray,
+    scores: np.ndarray,
+    model: str,
+    example_noun: str,
+    label_noun: str,
+    most: int = 1500,
+    known: np.ndarray | None = None,
 ) -> Figure:
     """True labels and predicted probabilities side by side, one row an example, one column a label.
 
@@ -215,17 +223,22 @@ def annotation_heatmaps(
         Probabilities.
     most
         At most so many examples are drawn, evenly spaced in the sorted order.
+    known : bool array, shape (n, L), or None
+        Where the truth is known (None: everywhere); it is grey elsewhere.
     """
     if truth.size == 0:
         return message(f"No {example_noun} of the test subset to draw.")
-    columns = np.argsort(-truth.sum(axis=0), kind="stable")
-    truth, scores = truth[:, columns], scores[:, columns]
+    known = np.ones(truth.shape, dtype=bool) if known is None else known
+    columns = np.argsort(-(truth & known).sum(axis=0), kind="stable")
+    truth, scores, known = (values[:, columns] for values in (truth & known, scores, known))
     rows = np.lexsort(~truth[:, SORT_KEYS - 1 :: -1].T)
     if len(rows) > most:
         rows = rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
     figure = Figure(figsize=(WIDTH, 6.4))
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, values, title in zip(panels, (truth, scores), ("True", f"Predicted by {short(model, 30)}"), strict=True):
+    true_values = np.ma.masked_array(truth.astype(np.float32), ~known)
+    titles = ("True", f"Predicted by {short(model, 30)}")
+    for axes, values, title in zip(panels, (true_values, scores), titles, strict=True):
         picture = axes.imshow(
             values[rows].astype(np.float32),
             cmap=BLUES,
@@ -234,7 +247,7 @@ def annotation_heatmaps(
             interpolation="none" if len(rows) < 400 else "antialiased",
             extent=(0.5, truth.shape[1] + 0.5, len(rows), 0),
         )
-        axes.set_facecolor(PAPER)
+        axes.set_facecolor(UNKNOWN)
         axes.set_title(title)
         axes.set_xlabel(f"{plural(label_noun)}, most frequent first")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
@@ -246,6 +259,9 @@ def annotation_heatmaps(
     bar.set_ticks([0, 0.05, 0.25, 0.5, 1], labels=["0", ".05", ".25", ".5", "1"])
     bar.set_label("probability")
     bar.outline.set_visible(False)
+    if not known[rows].all():
+        patch = Patch(color=UNKNOWN, label=f"not known whether the {example_noun} has the {label_noun}")
+        figure.legend(handles=[patch], loc="outside upper left")
     return figure
 
 

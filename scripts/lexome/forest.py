@@ -1,4 +1,4 @@
-"""The forest plot of a comparison: what every model reaches, with intervals, beside what others published."""
+"""Forest plots: what every model reaches beside what others published, and how far models are from a reference."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from lexome.look import (
     INK,
@@ -110,3 +111,63 @@ def _forest_legend(shown: pd.DataFrame, trivial: str) -> list[Line2D]:
     if (shown["model"] == trivial).any():
         handles.append(Line2D([], [], color=TRIVIAL, ls=(0, (4, 2)), label=short(f"{trivial} (trivial)", 30)))
     return handles
+
+
+@style()
+def difference_forest(
+    differences: pd.DataFrame, metric: str, trivial: str, colours: Mapping[str, str], level: float = 0.95
+) -> Figure:
+    """Every model minus its reference on test, a panel a reference: the trivial model, then those of the contrasts.
+
+    Parameters
+    ----------
+    differences
+        Rows of `differences.tsv`. A full mark stands where p, adjusted for all that a panel's family asks at once
+        (`p_holm`), is below 1 - level; a hollow one elsewhere.
+    metric
+        The one that is drawn.
+    """
+    shown = differences[(differences["metric"] == metric) & (differences["subset"] == "test")]
+    shown = shown[shown["difference"].notna()]
+    if shown.empty:
+        return message(f"No two models could be compared in {metric_title(metric)} on test.")
+    shown = shown.assign(p_holm=shown.get("p_holm", np.nan))
+    references = sorted(dict.fromkeys(shown["reference"]), key=lambda name: name != trivial)
+    parts = [shown[shown["reference"] == name] for name in references]
+    lower = lower_is_better(metric)
+    parts = [part.sort_values("difference", ascending=not lower, kind="stable") for part in parts]
+    heights = [len(part) for part in parts]
+    figure = Figure(figsize=(WIDTH, 0.75 + 0.3 * sum(heights) + 0.85 * len(parts)))
+    panels = figure.subplots(len(parts), 1, squeeze=False, height_ratios=[height + 1 for height in heights])[:, 0]
+    for axes, reference, part in zip(panels, references, parts, strict=True):
+        axes.axvline(0, color=TRIVIAL, lw=1.1, ls=(0, (4, 2)), zorder=1)
+        for height, row in enumerate(part.to_dict("records")):
+            clear = bool(row["p_holm"] < 1 - level)
+            _difference_row(axes, row, height, colours.get(row["model"], MUTED), clear)
+        axes.set_yticks(range(len(part)), [short(name, 34) for name in part["model"]])
+        axes.tick_params(axis="y", length=0)
+        axes.set(ylim=(-0.7, len(part) - 0.3))
+        axes.spines["left"].set_visible(False)
+        own = " (trivial)" if reference == trivial else ""
+        axes.set_title(f"{metric_title(metric)} minus that of {short(reference, 30)}{own}")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+        axes.grid(True, axis="x")
+        axes.margins(x=0.06)
+    look = {"marker": "o", "ls": "-", "lw": 2.2, "color": MUTED}
+    handles = [
+        Line2D([], [], mfc=MUTED, mec=PAPER, label=f"adjusted p < {1 - level:.2g}", **look),
+        Line2D([], [], mfc=PAPER, mec=MUTED, label="not so", **look),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2, handletextpad=0.6)
+    return figure
+
+
+def _difference_row(axes: Axes, row: Mapping, height: int, colour: str, clear: bool) -> None:
+    value, low, high = (float(row[name]) for name in ("difference", "low", "high"))
+    text = f"{value:+.3f}"
+    if np.isfinite(low) and np.isfinite(high):
+        axes.hlines(height, low, high, color=colour, lw=2.2, zorder=2)
+        text += f" [{low:+.3f} to {high:+.3f}]"
+    axes.plot([value], [height], "o", ms=6.5, mfc=colour if clear else PAPER, mec=PAPER if clear else colour, zorder=3)
+    right = axes.get_yaxis_transform()
+    axes.text(1.015, height, text.replace("-", "−"), transform=right, va="center", fontsize=8.5, color=INK)

@@ -5,7 +5,7 @@ Nothing here goes through `pyplot` or changes matplotlib's settings for longer t
 
 import contextlib
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -100,6 +100,18 @@ def save(figure: Figure, path: str | Path) -> None:
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with style(), atomic(path) as temporary:
         figure.savefig(temporary, format=kind, metadata=undated.get(kind))
+
+
+def save_pages(figures: Iterable[Figure], path: str | Path) -> None:
+    """Save figures as the pages of one PDF, whole or not at all, always the same bytes; none: a page that says so."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with style(), atomic(path) as temporary, PdfPages(temporary, metadata={"CreationDate": None}) as pages:
+        figure = None
+        for figure in figures:
+            pages.savefig(figure)
+        if figure is None:
+            pages.savefig(message("There is nothing to draw."))
 
 
 def model_colours(models: Sequence[str], trivial: str | None = None) -> dict[str, str]:

@@ -70,12 +70,7 @@ def read_motifs(path: str | Path, ids: Iterable[str]) -> dict[str, Motif]:
     LexomeError
         If the file has no such motif (those that it has of the same matrix are named) or is malformed.
     """
-    try:
-        with open(path, "rb") as handle:
-            database = handle.read(len(SQLITE)) == SQLITE
-    except FileNotFoundError:
-        raise LexomeError(f"{path}: no such file; check the path in the config") from None
-    if database:
+    if _is_database(path):
         return read_jaspar(path, ids)
     found = {motif.id: motif for motif in read_meme(path)}
     absent = [matrix for matrix in ids if matrix not in found]
@@ -112,6 +107,46 @@ def read_jaspar(path: str | Path, ids: Iterable[str]) -> dict[str, Motif]:
     except sqlite3.Error as error:
         raise LexomeError(f"{path}: not a JASPAR database ({error}); fetch it again") from error
     return motifs
+
+
+def read_collection(path: str | Path, tax_group: str = "vertebrates") -> dict[str, Motif]:
+    """All known motifs of a file by id: what a motif that was found is compared with.
+
+    Of a JASPAR database these are the matrices of the collection CORE for one group of species, each in its latest
+    version; of a MEME file all.
+
+    Raises
+    ------
+    LexomeError
+        If there is none, or as `read_motifs`.
+    """
+    if not _is_database(path):
+        return {motif.id: motif for motif in read_meme(path)}
+    latest: dict[str, int] = {}
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+            rows = database.execute(
+                "SELECT BASE_ID, VERSION FROM MATRIX JOIN MATRIX_ANNOTATION USING (ID) "
+                "WHERE COLLECTION = 'CORE' AND TAG = 'tax_group' AND VAL = ?",
+                (tax_group,),
+            )
+            for base, version in rows:
+                latest[base] = max(latest.get(base, 0), int(version))
+            known = database.execute("SELECT DISTINCT VAL FROM MATRIX_ANNOTATION WHERE TAG = 'tax_group' ORDER BY VAL")
+            groups = [group for (group,) in known]
+    except sqlite3.Error as error:
+        raise LexomeError(f"{path}: not a JASPAR database ({error}); fetch it again") from error
+    if not latest:
+        raise LexomeError(f"{path}: no matrix of {tax_group} in the collection CORE; there are {_few(groups, 20)}")
+    return read_jaspar(path, [f"{base}.{version}" for base, version in sorted(latest.items())])
+
+
+def _is_database(path: str | Path) -> bool:
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(len(SQLITE)) == SQLITE
+    except FileNotFoundError:
+        raise LexomeError(f"{path}: no such file; check the path in the config") from None
 
 
 def _counts(cells: list[tuple], where: str) -> np.ndarray:

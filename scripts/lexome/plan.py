@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from lexome.adapted import chain, check_adapted, corpus_files, resolve
 from lexome.errors import LexomeError
+from lexome.scoreplan import DNA_RULES, check_score
 from lexome.settings import check, file_spec, load_yaml
 from lexome.tasks import check_task
 from lexome.texts import read_text
@@ -14,6 +15,11 @@ DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
 TEXT_RULES = ("go_aspect", "texts")  # prepare rules whose examples are texts
 TEXT_KINDS = ("tfidf", "fine_tune", "head")  # kinds of models that predictors.py can use on a new text
+EXPLAINED_KINDS = {"texts": "fine_tune", "DNA": "network"}  # kinds of models that are looked into
+# Keys of `interpret` that only studies of texts, or only those of DNA, have, and those that the latter need.
+TEXT_ONLY = ("shown",)
+DNA_ONLY = ("scored", "references", "discovery", "motif_file", "matrices")
+DNA_NEEDS = ("scored", "references")
 # Keys of `prepare` entries whose values are paths, or (`files`) mappings that end in paths.
 PREPARE_FILES = (
     *("ontology", "annotations", "sequences", "taxonomy", "file"),
@@ -64,7 +70,7 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
         where = f"studies.{name}"
         misfits = _check_variant(study["prepare"], "rule", rules, f"{where}.prepare")
         wanted = study.get("enabled", True) is True
-        mistakes += _check_files(study["prepare"], registries["datasets"], f"{where}.prepare", wanted)
+        mistakes += _check_files(study, registries["datasets"], where, wanted)
         for model_name, model in study["models"].items():
             at = f"{where}.models.{model_name}"
             misfits += _check_variant(model, "kind", kinds, at)
@@ -94,7 +100,7 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
     mistakes += check_adapted(config["studies"], registries["backbones"])
     for path in corpus_files(registries["backbones"], used_backbones(config["studies"])) if not mistakes else []:
         mistakes += _check_file(path, registries["datasets"], "backbones, adapt.corpus.file")
-    mistakes += _check_classify(config)
+    mistakes += _check_classify(config) + check_score(config)
     sources: dict[str, str] = {}
     for path in _ontology_paths(config["studies"]) if not mistakes else []:
         other = sources.setdefault(ontology_name(path), path)
@@ -114,13 +120,13 @@ def _check_variant(entry: Mapping, key: str, variants: Mapping[str, Mapping], wh
     return []
 
 
-def _check_files(prepare: Mapping, datasets: Mapping, where: str, wanted: bool) -> list[str]:
+def _check_files(study: Mapping, datasets: Mapping, where: str, wanted: bool) -> list[str]:
     """Files of a study; those of the user must exist if the study is `wanted` in any case."""
+    named = [(path, f"prepare.{key}") for key in PREPARE_FILES for path in file_paths(study["prepare"].get(key))]
     mistakes = []
-    for key in PREPARE_FILES:
-        for path in file_paths(prepare.get(key)):
-            if wanted or is_downloaded(path):
-                mistakes += _check_file(path, datasets, f"{where}.{key}")
+    for path, key in named + _motif_files(study):
+        if wanted or is_downloaded(path):
+            mistakes += _check_file(path, datasets, f"{where}.{key}")
     return mistakes
 
 
@@ -174,16 +180,55 @@ def _check_interpret(study: Mapping, seeds: list[int], where: str) -> list[str]:
     entry = study.get("interpret")
     if not entry:
         return []
-    if study["prepare"]["rule"] not in TEXT_RULES:
-        return [f"{where}.interpret: only texts are explained; leave the key out"]
-    tuned = [name for name, model in study["models"].items() if model["kind"] == "fine_tune"]
-    if entry["model"] not in tuned:
-        known = f"there are {', '.join(tuned)}" if tuned else "there is none; set `interpret: null`"
-        return [f"{where}.interpret.model: {entry['model']!r} is no model of the kind fine_tune here; {known}"]
+    rule = study["prepare"]["rule"]
+    if rule not in (*TEXT_RULES, *DNA_RULES):
+        return [f"{where}.interpret: only texts and DNA are explained; leave the key out"]
+    what, other = ("DNA", "texts") if rule in DNA_RULES else ("texts", "DNA")
+    foreign = TEXT_ONLY if what == "DNA" else DNA_ONLY
+    mistakes = [f"{where}.interpret.{key}: only studies of {other} have it" for key in foreign if key in entry]
+    if what == "DNA":
+        mistakes += [f"{where}.interpret.{key}: missing" for key in DNA_NEEDS if key not in entry]
+        mistakes += _check_matrices(study, entry, f"{where}.interpret")
+    kind = EXPLAINED_KINDS[what]
+    able = [name for name, model in study["models"].items() if model["kind"] == kind]
+    if entry["model"] not in able:
+        known = f"there are {', '.join(able)}" if able else "there is none; set `interpret: null`"
+        return [*mistakes, f"{where}.interpret.model: {entry['model']!r} is no model of the kind {kind} here; {known}"]
     trained = study["models"][entry["model"]].get("seeds", seeds)
     if entry["seed"] not in trained:
-        return [f"{where}.interpret.seed: {entry['model']} is trained with {', '.join(map(str, trained))}"]
-    return []
+        mistakes.append(f"{where}.interpret.seed: {entry['model']} is trained with {', '.join(map(str, trained))}")
+    return mistakes
+
+
+def _check_matrices(study: Mapping, entry: Mapping, where: str) -> list[str]:
+    lone = [key for key in ("motif_file", "matrices") if key in entry]
+    if len(lone) == 1:
+        other = "matrices" if lone[0] == "motif_file" else "motif_file"
+        return [f"{where}.{other}: missing ({lone[0]} needs it)"]
+    factors = study["prepare"].get("factors", [])
+    strangers = [name for name in entry.get("matrices", {}) if name not in factors]
+    return [f"{where}.matrices: {name!r} is no factor here; there are {', '.join(factors)}" for name in strangers]
+
+
+def known_motifs(study: Mapping) -> tuple[str | None, dict[str, str]]:
+    """The file of the motifs that an explained study's factors are known to bind, and the matrix of each in it.
+
+    `interpret` may name them; simulated sequences were made with them. Without any: None and no matrices.
+    """
+    entry, prepare = study.get("interpret") or {}, study["prepare"]
+    if "motif_file" in entry:
+        return entry["motif_file"], dict(entry["matrices"])
+    if not prepare.get("motifs"):
+        return None, {}
+    matrices = prepare["matrices"]
+    return prepare["motifs"], {name: matrices[name] for name in prepare["factors"] if name in matrices}
+
+
+def _motif_files(study: Mapping) -> list[tuple[str, str]]:
+    """Files of motifs that a study's models and explanations read, and the keys that name them."""
+    models = [(model, f"models.{name}") for name, model in study.get("models", {}).items()]
+    entries = [*models, (study.get("interpret") or {}, "interpret")]
+    return [(path, f"{key}.motif_file") for entry, key in entries for path in file_paths(entry.get("motif_file"))]
 
 
 def poolings(backbone: Mapping) -> list[str]:
@@ -290,9 +335,14 @@ def prepare_files(study: Mapping) -> list[str]:
     return [path for key in PREPARE_FILES for path in file_paths(study["prepare"].get(key))]
 
 
+def study_files(study: Mapping) -> list[str]:
+    """Every file that a study reads: those that it is prepared from, and motifs; each once."""
+    return list(dict.fromkeys([*prepare_files(study), *(path for path, _ in _motif_files(study))]))
+
+
 def downloaded_files(studies: Mapping) -> list[str]:
     """Every file that the download stage makes for these studies."""
-    paths = {path for study in studies.values() for path in prepare_files(study)}
+    paths = {path for study in studies.values() for path in study_files(study)}
     return sorted(path for path in paths if is_downloaded(path))
 
 
@@ -307,13 +357,13 @@ def downloaded_backbones(studies: Mapping, backbones: Mapping) -> list[str]:
 
 
 def used_datasets(study: Mapping) -> list[str]:
-    """Names of the datasets that a study is prepared from."""
-    return sorted({PurePosixPath(path).parts[2] for path in prepare_files(study) if is_downloaded(path)})
+    """Names of the datasets that a study reads."""
+    return sorted({PurePosixPath(path).parts[2] for path in study_files(study) if is_downloaded(path)})
 
 
 def own_files(study: Mapping) -> list[str]:
     """The files of a study that the user or the repository brings, rather than the download stage."""
-    return [path for path in prepare_files(study) if not is_downloaded(path)]
+    return [path for path in study_files(study) if not is_downloaded(path)]
 
 
 def used_backbones(studies: Mapping) -> list[str]:

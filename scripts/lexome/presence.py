@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lexome.adapted import chain
 from lexome.errors import LexomeError
-from lexome.plan import is_downloaded, prepare_files
+from lexome.plan import is_downloaded, study_files
 from lexome.settings import file_spec
 
 
@@ -31,7 +31,7 @@ def studies_off(studies: Mapping, datasets: Mapping, mirror: str | Path | None) 
         if enabled is False:
             off[name] = f"study {name} is off: the config has `enabled: false`; set it to true to run it"
         elif enabled == "if_present":
-            absent = (path for path in prepare_files(study) if not there(path))
+            absent = (path for path in study_files(study) if not there(path))
             if path := next(absent, None):
                 off[name] = f"study {name} is off: {path} is not at hand; {_mend(path, datasets)}"
     return off

@@ -1,4 +1,4 @@
-"""What the report says: verdicts, summary lines, tables, leakage notes and costs, from the files of a run."""
+"""What the report says: verdicts, summary lines, tables, leakage notes and sources, from the files of a run."""
 
 import json
 import re
@@ -187,8 +187,8 @@ def pivot(table: pd.DataFrame, columns: Sequence[tuple[str, str]], trivial: str)
     Returns
     -------
     Dicts `model`, `source`, `published` and `trivial` (bool), `seeds` (int or None) and `cells`: per column
-    None or `value`, `low`, `high` (None where empty), `n` and `excludes_0` (bool: the interval does). The
-    best row in the first column comes first, rows without a figure there last.
+    None or `value`, `low`, `high` (None where empty), `n`, `excludes_0` (bool: the interval does) and `p` (text, see
+    `with_p`). The best row in the first column comes first, rows without a figure there last.
     """
     name = "value" if "value" in table else "difference"
     source = table["source"] if "source" in table else pd.Series("measured", index=table.index)
@@ -223,11 +223,40 @@ def contrast_rows(differences: pd.DataFrame, columns: Sequence[tuple[str, str]])
     return rows
 
 
+def with_p(differences: pd.DataFrame, trivial: str, replicates: int | None) -> pd.DataFrame:
+    """The table with a column `p_text`: the adjusted p-value for people, where there was more than one to adjust for.
+
+    Parameters
+    ----------
+    differences
+        `differences.tsv`; a family is one subset and metric, against the trivial model or between others.
+    replicates
+        Of the bootstrap. No p is below 2 / (replicates + 1): there the text is `< ...`, adjusted like any other.
+    """
+    if not {"p", "p_holm"} <= set(differences):
+        return differences.assign(p_text="")
+    table = differences.assign(kind=differences["reference"] == trivial)
+    asked = table.groupby(["subset", "metric", "kind"])["p"].transform("count")
+    floor = 2 / (replicates + 1) * (1 + 1e-9) if replicates else 0
+    told = [
+        f"{'< ' if p <= floor else ''}{p_holm:.2g}" if many > 1 and np.isfinite(p_holm) else ""
+        for p, p_holm, many in zip(table["p"], table["p_holm"], asked, strict=True)
+    ]
+    return differences.assign(p_text=told)
+
+
 def _cell(row: pd.Series, name: str) -> dict:
     low, high = (float(row[end]) if np.isfinite(row[end]) else None for end in ("low", "high"))
     excludes_0 = low is not None and high is not None and (low > 0 or high < 0)
     n = int(row["n"]) if np.isfinite(row["n"]) else None
-    return {"value": float(row[name]), "low": low, "high": high, "n": n, "excludes_0": excludes_0}
+    return {
+        "value": float(row[name]),
+        "low": low,
+        "high": high,
+        "n": n,
+        "excludes_0": excludes_0,
+        "p": row.get("p_text", ""),
+    }
 
 
 def ordered_metrics(table: pd.DataFrame, headline: Sequence[str]) -> list[str]:
@@ -240,32 +269,6 @@ def ordered_subsets(table: pd.DataFrame) -> list[str]:
     """Subsets of a table that models are judged on: test, test_distant, valid, then any others."""
     present = set(table["subset"])
     return [name for name in SUBSETS if name in present] + sorted(present - set(SUBSETS))
-
-
-COSTS = ("seconds", "embedding_seconds", "parameters", "energy_wh", "cut")
-
-
-def model_costs(path: str | Path) -> dict[str, dict[str, float | None]]:
-    """Model -> the `COSTS` of its training in `costs.tsv`; None where unknown."""
-    table = pd.read_csv(path, sep="\t", index_col="model")[list(COSTS)]
-    return {
-        model: {name: float(value) if np.isfinite(value) else None for name, value in row.items()}
-        for model, row in table.iterrows()
-    }
-
-
-def count_text(value: float) -> str:
-    """`3,215`, `85.2 k`, `22.7 M`, `1.5 G`."""
-    for start, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if value >= start:
-            return f"{value / size:.1f} {unit}"
-    return f"{value:,.0f}"
-
-
-def energy_text(wh: float) -> str:
-    """Two significant digits: `31 mWh`, `4.2 Wh`, `1.2 kWh`."""
-    size, unit = next((pair for pair in ((1e3, "kWh"), (1, "Wh"), (1e-3, "mWh")) if wh >= pair[0]), (1e-3, "mWh"))
-    return f"{float(f'{wh / size:.2g}'):,g} {unit}"
 
 
 def leakage_note(leakage: Mapping, example_noun: str) -> str:
@@ -293,48 +296,6 @@ def _in_identity(leakage: Mapping) -> str:
         f"These are about {near:.0%} and {distant:.0%} sequence identity: remote homologues of training sequences are "
         "still among the distant ones, and a pretrained backbone may have seen any of them, without labels."
     )
-
-
-def costs(folder: str | Path) -> list[dict]:
-    """What every rule cost, from Snakemake's benchmark files `<folder>/<rule>/**/*.tsv`.
-
-    Returns
-    -------
-    Dicts `rule`, `jobs`, `seconds` (sum over jobs), `longest` (s), `cpu_seconds` (sum) and `memory_mb` (the
-    highest resident set); NaN where Snakemake measured nothing. The dearest rule comes first.
-    """
-    folder = Path(folder)
-    rows = []
-    for path in sorted(folder.rglob("*.tsv")) if folder.is_dir() else []:
-        table = pd.read_csv(path, sep="\t")
-        numbers = {
-            name: pd.to_numeric(table[name], errors="coerce").mean() if name in table else np.nan
-            for name in ("s", "cpu_time", "max_rss")
-        }
-        rows.append({"rule": path.relative_to(folder).parts[0].removesuffix(".tsv"), **numbers})
-    if not rows:
-        return []
-    by_rule = pd.DataFrame(rows).groupby("rule")
-    table = pd.DataFrame(
-        {
-            "jobs": by_rule.size(),
-            "seconds": by_rule["s"].sum(),
-            "longest": by_rule["s"].max(),
-            "cpu_seconds": by_rule["cpu_time"].sum(min_count=1),
-            "memory_mb": by_rule["max_rss"].max(),
-        }
-    )
-    return table.sort_values("seconds", ascending=False, kind="stable").reset_index().to_dict("records")
-
-
-def duration(seconds: float) -> str:
-    """`8.2 s`, `3 min 05 s`, `2 h 10 min`; a dash for NaN."""
-    if not np.isfinite(seconds):
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def licence_flag(licence: str | None) -> str | None:

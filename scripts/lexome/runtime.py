@@ -32,7 +32,7 @@ def job(snakemake) -> Iterator[logging.Logger]:
         with its traceback and raised again.
     """
     # Numerical libraries read these when they are first imported, which scripts do after this point.
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(snakemake.threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     path = Path(snakemake.log[0])

@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 
 # As the prepare scripts write them into labels.json.
-NOUNS = {"protein_function": ("protein", "term"), "go_aspect": ("definition", "class")}
-OF_LABELS = ("auprc", "auroc", "accuracy", "precision", "recall")
+NOUNS = {
+    "protein_function": ("protein", "term"),
+    "go_aspect": ("definition", "class"),
+    "tf_binding": ("sequence", "factor"),
+}
+OF_LABELS = ("auprc", "auroc", "accuracy", "precision", "recall", "mcc")
 OF_CLASSES = (
     *("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
     *("weighted_precision", "weighted_recall", "weighted_f1"),
 )
 # What training by epochs records of valid (`models.FIGURES`), beside the loss.
 MONITORS = {
-    "multi_label": ("valid_loss", "valid_label_auprc", "valid_example_auprc"),
+    "multi_label": ("valid_loss", "valid_label_auprc", "valid_label_auroc", "valid_example_auprc"),
     "multi_class": ("valid_loss", "valid_accuracy", "valid_macro_f1"),
 }
 CARRY = {"multi_label": "several labels", "multi_class": "one class"}
@@ -19,7 +23,7 @@ CARRY = {"multi_label": "several labels", "multi_class": "one class"}
 
 def task_of(prepare: Mapping) -> str:
     """`multi_label` (examples carry any number of labels) or `multi_class` (exactly one)."""
-    several = prepare["rule"] == "protein_function" or prepare.get("slim")
+    several = prepare["rule"] in ("protein_function", "tf_binding") or prepare.get("slim")
     return "multi_label" if several else "multi_class"
 
 

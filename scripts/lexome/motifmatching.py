@@ -1,0 +1,139 @@
+"""Motifs compared with known ones: TOMTOM with complete scores.
+
+Two motifs are laid over each other at every offset that leaves one shared column at least, on either strand. A pair of
+columns scores minus the Euclidean distance of their letter probabilities, less the median of that query column's scores
+against all columns of the known motifs; query columns that nothing lies over score that median, 0. The p-value of a
+target is the chance that columns drawn from all known motifs reach its best sum at one of the offsets that a target of
+its length has, the offsets taken as independent, and twice that for two strands (Gupta et al., Genome Biol 8, R24
+(2007); Tanaka et al., Bioinformatics 27, 1603-1609 (2011)).
+
+Everything is an array operation here: a comparison with a thousand known motifs takes a fraction of a second, while
+libraries that compile the dynamic programme when it is first used spend most of a minute on that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import false_discovery_control
+
+BINS = 100  # steps between the lowest and the highest score of a pair of columns
+
+
+@dataclass(frozen=True)
+class Matches:
+    """A motif against each of n known ones.
+
+    Attributes
+    ----------
+    p
+        float64, shape (n,).
+    q
+        float64, shape (n,): the false discovery rate if this target and all better ones are called matches (Benjamini
+        and Hochberg, J R Statist Soc B 57, 289-300 (1995), over the n targets).
+    strand
+        int64, shape (n,): 1 where the target's own direction matches best, -1 where its reverse complement does.
+    offset
+        int64, shape (n,): where the target's first column, in that direction, lies on the query (0: on its first).
+    """
+
+    p: np.ndarray
+    q: np.ndarray
+    strand: np.ndarray
+    offset: np.ndarray
+
+
+def match(query: np.ndarray, targets: Sequence[np.ndarray]) -> Matches:
+    """Compare a motif with known ones.
+
+    Parameters
+    ----------
+    query
+        Letter probabilities A, C, G, T, shape (width, 4).
+    targets
+        The same of the known motifs, n of them, of any widths. Their columns are the background: with few targets
+        (below about 50) p-values depend on which these are.
+
+    Raises
+    ------
+    ValueError
+        If there is no target.
+    """
+    if not targets:
+        raise ValueError("there is no known motif to compare with")
+    both = [*targets, *(target[::-1, ::-1] for target in targets)]
+    widths = np.array([len(target) for target in both])
+    scores = -cdist(query, np.concatenate(both))
+    scores -= np.median(scores, axis=1, keepdims=True)
+    step = (scores.max() - scores.min()) / BINS or 1.0
+    levels = np.rint(scores / step).astype(np.int64)
+    logs = _log_below(levels)
+    ends = widths.cumsum()
+    p, offset = np.empty(len(both)), np.empty(len(both), dtype=np.int64)
+    for width in np.unique(widths):
+        rows = np.flatnonzero(widths == width)
+        columns = ends[rows, None] - width + np.arange(width)
+        p[rows], offset[rows] = _best(levels[:, columns].transpose(1, 0, 2), levels.min() * len(query), logs)
+    p, offset = p.reshape(2, -1), offset.reshape(2, -1)
+    turned = (p[1] < p[0]).astype(np.int64)
+    nearer = p.min(axis=0)
+    either = nearer * (2 - nearer)  # 1 - (1 - p)^2
+    chosen = np.take_along_axis(offset, turned[None], axis=0)[0]
+    return Matches(either, false_discovery_control(either, method="bh"), 1 - 2 * turned, chosen)
+
+
+def _log_below(levels: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+    """For each span of query columns [first, last): log P(its sum < s) for columns drawn at random.
+
+    Parameters
+    ----------
+    levels
+        int, shape (width, columns): scores of the query columns against all known columns.
+
+    Returns
+    -------
+    Arrays over s from width * lowest to width * highest level.
+    """
+    width, lowest = len(levels), int(levels.min())
+    single = int(levels.max()) - lowest + 1
+    chances = [np.bincount(row - lowest, minlength=single) / levels.shape[1] for row in levels]
+    size = width * (single - 1) + 1
+    logs = {}
+    for first in range(width):
+        span = np.ones(1)
+        for last in range(first, width):
+            span = np.convolve(span, chances[last])
+            # Columns outside of the span add 0, which is place -lowest of a column's levels.
+            start = -(width - (last - first + 1)) * lowest
+            tail = np.zeros(size)
+            tail[start : start + len(span)] = span
+            reached = np.minimum(tail[::-1].cumsum()[::-1], 1.0)
+            with np.errstate(divide="ignore"):
+                logs[first, last + 1] = np.log1p(-reached)
+    return logs
+
+
+def _best(levels: np.ndarray, base: int, logs: dict[tuple[int, int], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """P-value and offset of the best alignment with each of n targets of one width.
+
+    Parameters
+    ----------
+    levels
+        Shape (n, query width, target width).
+    base
+        The sum that place 0 of `logs` stands for.
+    """
+    n, width, other = levels.shape
+    flat = levels.reshape(n, -1)
+    offsets = np.arange(1 - other, width)
+    sums = np.empty((n, len(offsets)), dtype=np.int64)
+    none_reaches = 0.0
+    for place, offset in enumerate(offsets):
+        first, last = max(0, offset), min(width, offset + other)
+        on = np.arange(first, last)
+        sums[:, place] = flat[:, on * other + on - offset].sum(axis=1)
+        none_reaches = none_reaches + logs[first, last]
+    best = sums.argmax(axis=1)
+    p = -np.expm1(none_reaches)[sums[np.arange(n), best] - base]
+    return np.maximum(p, np.finfo(float).tiny), offsets[best]

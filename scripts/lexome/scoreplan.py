@@ -1,0 +1,114 @@
+"""What `snakemake score_variants` is asked for: checks of the config, the run that scores, where results go."""
+
+import gzip
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from lexome.errors import LexomeError
+
+DNA_RULES = ("tf_binding",)  # prepare rules whose examples are DNA
+ABLE = "network"  # the kind of model that gives logits of new sequences
+STARTS = {
+    "fasta": (b">;\r\n", "a FASTA file begins with a line `>name`"),
+    "vcf": (b"#", "a VCF file begins with the line `##fileformat=VCFv4.2`"),
+    "genome": (b">;\r\n", "a FASTA file begins with a line `>name`"),
+}
+SUFFIXES = re.compile(r"\.(fasta|fa|fna|fas|vcf|txt)$", flags=re.IGNORECASE)
+
+
+def check_score(config: Mapping) -> list[str]:
+    """Mistakes in the keys `fasta`, `vcf`, `genome` and `score`, one line each."""
+    mistakes = []
+    if config.get("fasta") and config.get("vcf"):
+        mistakes.append("fasta, vcf: give one of them; they are scored in runs of their own")
+    if config.get("vcf") and not config.get("genome"):
+        mistakes.append("genome: missing; a VCF file needs the FASTA of the genome that its variants are of")
+    for key in STARTS:
+        # A genome alone is kept for the next VCF file.
+        if config.get(key) and not (key == "genome" and not config.get("vcf")):
+            mistakes += _check_source(key, config[key])
+    run, studies = config.get("score"), config["studies"]
+    if not run:
+        return mistakes
+    if run["study"] not in studies:
+        return [*mistakes, f"score.study: {run['study']!r} is not known; there are {', '.join(studies)}"]
+    study = studies[run["study"]]
+    if study["prepare"]["rule"] not in DNA_RULES:
+        known = _studies_of_dna(studies)
+        mend = f"choose one of {', '.join(known)}" if known else "the config has no study of DNA"
+        return [*mistakes, f"score.study: {run['study']!r} does not read DNA; {mend}"]
+    if run["split"] not in study["splits"]:
+        known = ", ".join(study["splits"])
+        mistakes.append(f"score.split: {run['split']!r} is not a split of {run['study']}; there are {known}")
+    able = [name for name, model in study["models"].items() if model["kind"] == ABLE]
+    if run["model"] not in able:
+        what = f"is no model of the kind {ABLE}" if run["model"] in study["models"] else "is not a model"
+        mend = f"choose one of {', '.join(able)}" if able else "there is none"
+        return [*mistakes, f"score.model: {run['model']!r} {what} of {run['study']}; {mend}"]
+    seeds = study["models"][run["model"]].get("seeds", config["seeds"])
+    if int(run["seed"]) not in seeds:
+        known = ", ".join(map(str, seeds))
+        mistakes.append(f"score.seed: {run['model']} is not trained with seed {run['seed']}; there are {known}")
+    return mistakes
+
+
+def _check_source(key: str, path: str) -> list[str]:
+    """Whether a file is there and begins as its kind does: before anything is trained for it."""
+    if not Path(path).is_file():
+        return [f"{key}: no file {path}; give the path from the folder you run snakemake in"]
+    if set("{}") & set(path):
+        return [f"{key}: {path}: Snakemake takes braces in a path for wildcards; rename the file"]
+    signs, mend = STARTS[key]
+    try:
+        with open(path, "rb") as handle:
+            start = handle.read(8)
+        if start.startswith(b"\x1f\x8b"):
+            with gzip.open(path) as handle:
+                start = handle.read(8)
+    except (OSError, EOFError, zlib.error) as error:
+        return [f"{key}: {path} cannot be read ({error})"]
+    start = start.removeprefix(b"\xef\xbb\xbf")
+    if start.startswith(b"BCF"):
+        return [f"{key}: {path} is BCF; convert it: bcftools view -Oz -o variants.vcf.gz {path}"]
+    return [] if start and start[0] in signs else [f"{key}: {path}, line 1: {mend}"]
+
+
+def score_settings(config: Mapping) -> Mapping:
+    """Which run scores variants: `study`, `split`, `model` and `seed`.
+
+    Raises
+    ------
+    LexomeError
+        If the config does not say, or the study is off.
+    """
+    if not config.get("score"):
+        raise LexomeError(
+            "config, score: missing; say which run scores the variants: "
+            "score: {study: ..., split: ..., model: ..., seed: 0}"
+        )
+    # On the command line (`--config score={seed: 1}`) Snakemake reads the number as text.
+    run = {**config["score"], "seed": int(config["score"]["seed"])}
+    if run["study"] not in config["studies"]:
+        known = _studies_of_dna(config["studies"])
+        others = f", or choose one of {', '.join(known)}" if known else " (so is every other study of DNA)"
+        raise LexomeError(f"config, score.study: {run['study']} is off; switch it on{others}")
+    return run
+
+
+def source_name(path: str) -> str:
+    """The name of a file's results: the file's, without suffixes and without signs that are awkward in paths."""
+    bare = re.sub(r"\.(gz|bgz)$", "", PurePosixPath(path).name, flags=re.IGNORECASE)
+    return re.sub(r"[^\w.-]+", "-", SUFFIXES.sub("", bare)).strip(".-") or "variants"
+
+
+def variants_folder(config: Mapping, sample: str) -> str:
+    """Where the scored variants go; `sample` is the FASTA that is read where the config names no file."""
+    run = config.get("score")
+    folder = f"results/{run['study']}/{run['split']}/variants" if run else "results/variants"
+    return f"{folder}/{source_name(config.get('vcf') or config.get('fasta') or sample)}"
+
+
+def _studies_of_dna(studies: Mapping) -> list[str]:
+    return [name for name, study in studies.items() if study["prepare"]["rule"] in DNA_RULES]

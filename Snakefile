@@ -13,6 +13,9 @@ report: "resources/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/common_backbones.smk"
+include: "rules/common_interpret.smk"
+include: "rules/common_annotate.smk"
 include: "rules/common_report.smk"
 include: "rules/download.smk"
 include: "rules/prepare.smk"

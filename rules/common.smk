@@ -1,4 +1,4 @@
-"""Configuration, its validation, and the functions that give rules their inputs, params and resources.
+"""Configuration, its validation, and the functions that give most rules their inputs, params and resources.
 
 Needs: `config`, config/datasets.yaml, config/backbones.yaml, config/published.yaml and config/schemas/.
 Makes: no file.
@@ -113,6 +113,11 @@ def backbone_folder(backbone):
     return backbones[backbone].get("path") or f"resources/backbones/{backbone}"
 
 
+def report_source(name):
+    """A part of the report's page that ships with the workflow."""
+    return f"{BASE}/resources/report/{name}"
+
+
 # Download
 
 
@@ -209,98 +214,6 @@ def backbone_files(wildcards):
 def max_tokens(wildcards):
     """Tokens that the backbone takes, special tokens included."""
     return backbones[wildcards.backbone]["max_tokens"]
-
-
-# Adapt
-
-
-def adapt_settings(wildcards):
-    """The `adapt` entry of a backbone."""
-    return backbones[wildcards.backbone]["adapt"]
-
-
-def adapted_names():
-    """Backbones that are made by adapting another."""
-    return [name for name in backbones if "adapt" in backbones[name]]
-
-
-def corpus_input(pattern):
-    """An input function: a file of the study and split that a corpus is taken from; nothing for a corpus from a file."""
-
-    def files(wildcards):
-        corpus = adapt_settings(wildcards)["corpus"]
-        return pattern.format(**corpus) if "study" in corpus else []
-
-    return files
-
-
-def corpus_file(wildcards):
-    """The file that a corpus is read from; nothing for a corpus of a study."""
-    return adapt_settings(wildcards)["corpus"].get("file", [])
-
-
-def corpus_settings(wildcards):
-    """What decides the texts of a corpus."""
-    entry = adapt_settings(wildcards)
-    drawn = {
-        key: entry["training"][key] for key in ("max_examples", "valid_share", "seed")
-    }
-    return drawn | {
-        "subsets": entry["corpus"].get("subsets"),
-        "transductive": adapted.is_transductive(backbones[wildcards.backbone]),
-        "kind": backbones[wildcards.backbone]["kind"],
-    }
-
-
-def adapted_from(wildcards):
-    """The folder of the backbone that another is adapted from."""
-    return backbone_folder(adapt_settings(wildcards)["backbone"])
-
-
-def adaptation_memory(wildcards, attempt):
-    """Memory in MB of an adaptation: weights, gradients and two moments in float32, a checkpoint, and room for a batch."""
-    return int(4000 + 24e-6 * backbones[wildcards.backbone]["parameters"]) * 2 ** (
-        attempt - 1
-    )
-
-
-def adapt_training(wildcards):
-    """Settings of an adaptation's training."""
-    return adapt_settings(wildcards)["training"]
-
-
-# Embed
-
-
-def embedding_settings(wildcards):
-    """Layers and pooling of a backbone."""
-    entry = backbones[wildcards.backbone]
-    return {
-        "layers": entry["embedding"]["layers"],
-        "pooling": plan.poolings(entry),
-    }
-
-
-def embedding_memory(wildcards, attempt):
-    """Memory in MB of an embedding job: twice the backbone's weights in float32 and room for a batch."""
-    return int(3000 + 8e-6 * backbones[wildcards.backbone]["parameters"]) * 2 ** (
-        attempt - 1
-    )
-
-
-def shard_count(wildcards):
-    """Embedding jobs of a study."""
-    return studies[wildcards.study]["shards"]
-
-
-def shard_files(suffix):
-    """An input function: one file of every shard of a study's embeddings."""
-
-    def files(wildcards):
-        folder = f"results/{wildcards.study}/embeddings/{wildcards.backbone}/shards"
-        return [f"{folder}/{shard}.{suffix}" for shard in range(shard_count(wildcards))]
-
-    return files
 
 
 # Train
@@ -416,3 +329,8 @@ def trivial_model(wildcards):
 def contrasts(wildcards):
     """Further pairs of models to compare: model and reference."""
     return studies[wildcards.study].get("contrasts", [])
+
+
+def bootstrap_settings(wildcards):
+    """Replicates, level and seed of the intervals."""
+    return config["bootstrap"]

@@ -12,11 +12,11 @@ from lexome.bootstrap import stream
 from lexome.checksums import verify
 from lexome.convnets import load_network, strand_logits
 from lexome.devices import find_device
-from lexome.dna import LETTERS, one_hot
+from lexome.dna import one_hot
 from lexome.dnamodels import fit_length
 from lexome.motifs import Motif, read_collection, read_motifs
-from lexome.runs import known_matrix, target_matrix
-from lexome.runtime import atomic, job, read_json
+from lexome.runs import load_test
+from lexome.runtime import job, write_arrays, write_tsv
 from lexome.training import OBJECTIVES
 
 POINTS = 4  # of the integrated gradients: finding motifs needs no exact sums
@@ -57,7 +57,8 @@ def discover_motifs(
     device = find_device(gpus)
     network.to(device)
     factors, both = config["labels"], config["reverse_complement"]
-    table, bound = load_test(examples, study_labels, assignment, split_labels)
+    table, targets, _ = load_test(examples, study_labels, assignment, split_labels)
+    sequences, bound = table["text"], targets == 1
     if motif_file:
         own = {factor: matrices[factor] for factor in factors if factor in matrices}
         planted = read_motifs(motif_file, own.values())
@@ -70,40 +71,25 @@ def discover_motifs(
     rows, arrays = [], {}
     for label, factor in enumerate(factors):
         chosen = stream(settings["seed"], "discovery", factor).permutation(np.flatnonzero(bound[:, label]))
-        sequences = table["sequence"].iloc[np.sort(chosen[: settings["discovery"]])]
-        logging.info("%s: %d bound test sequences", factor, len(sequences))
-        patterns = find(network, sequences.tolist(), label, both)
+        examined = sequences.iloc[np.sort(chosen[: settings["discovery"]])].tolist()
+        logging.info("%s: %d bound test sequences", factor, len(examined))
+        patterns = find(network, examined, label, both)
         found, own_arrays = describe(factor, patterns, known, own.get(factor))
         rows += found
         arrays |= own_arrays
-    with atomic(motifs_path) as temporary:
-        pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    with atomic(arrays_path) as temporary, open(temporary, "wb") as handle:
-        np.savez_compressed(handle, **arrays)
+    write_tsv(motifs_path, pd.DataFrame(rows, columns=list(COLUMNS)))
+    write_arrays(arrays_path, arrays)
 
     marginal = marginalisation.marginal_effects(
         lambda codes: strand_logits(network, torch.from_numpy(one_hot(codes)).to(device), both).numpy(),
         lambda logits: OBJECTIVES[config["task"]].activation(torch.from_numpy(logits)).numpy(),
         factors,
         {factor: planted[matrix] for factor, matrix in own.items()},
-        marginalisation.draw_backgrounds(free(table["sequence"], bound), BACKGROUNDS, network.length, settings["seed"]),
+        marginalisation.draw_backgrounds(free(sequences, bound), BACKGROUNDS, network.length, settings["seed"]),
         COPIES,
         bootstrap,
     )
-    with atomic(marginal_path) as temporary:
-        marginal.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-
-
-def load_test(examples: str, study_labels: str, assignment: str, split_labels: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Test examples (`id`, `sequence`), and what binds them: bool, shape (n, n_factors), False where not known."""
-    labels, n_labels = read_json(split_labels)["labels"], len(read_json(study_labels)["labels"])
-    table = pd.read_parquet(assignment, columns=["id", "subset"]).query("subset == 'test'")
-    table = table.merge(pd.read_parquet(examples), on="id", validate="one_to_one", suffixes=("", "_given"))
-    chosen = [label["index"] for label in labels]
-    bound = target_matrix(table["labels"], chosen, n_labels).astype(bool)
-    if "measured" in table:
-        bound &= known_matrix(table["measured"], chosen, n_labels)
-    return table[["id", "sequence"]], bound
+    write_tsv(marginal_path, marginal)
 
 
 def find(network, sequences: Sequence[str], label: int, both: bool) -> list[motifdiscovery.Pattern]:
@@ -131,7 +117,7 @@ def describe(
         arrays[f"{factor}/{name}"] = pattern.probabilities
         arrays[f"{factor}/{name}/contributions"] = pattern.contributions
         about = {"factor": factor, "pattern": name, "rank": rank, "sign": pattern.sign, "seqlets": pattern.seqlets}
-        letters = "".join(LETTERS[at] for at in pattern.probabilities.argmax(axis=1))
+        letters = pattern.motif(name).consensus()
         rows.append(about | {"consensus": letters, "width": len(letters)} | told)
     return rows, arrays
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ from lexome.dnamodels import fit_length
 from lexome.errors import LexomeError
 from lexome.motifs import Motif, read_motifs
 from lexome.mutagenesis import saturate
-from lexome.runs import known_matrix, read_predictions, target_matrix
-from lexome.runtime import atomic, job, read_json, write_json, write_parquet
+from lexome.runs import load_test
+from lexome.runtime import job, read_json, write_arrays, write_json, write_parquet, write_tsv
 
 TOLERANCE = 0.02  # a probability that differs more is another model's; half precision on a GPU differs less
 ROWS = ["id", "factor", "bound", "probability", "logit", "sequence", "shown"]
@@ -80,13 +79,14 @@ def explain_sequences(
     network, config = load_network(model)
     network.to(find_device(gpus)).requires_grad_(False)
     both, seed = config["reverse_complement"], settings["seed"]
-    table, bound, known = load_test(examples, study_labels, assignment, split_labels, predictions)
+    table, targets, known = load_test(examples, study_labels, assignment, split_labels, predictions)
+    bound = targets == 1
     factors = [label["id"] for label in read_json(split_labels)["labels"]]
     if factors != config["labels"]:
         raise LexomeError(f"{model}: predicts {', '.join(config['labels'])}, not {', '.join(factors)}; train it again")
     rows = choose(bound, known, settings["examples"], settings["scored"], seed)
     labels, places = rows["label"].to_numpy(), rows["place"].to_numpy()
-    sequences = fit_length(table["sequence"].iloc[places].tolist(), network.length)
+    sequences = fit_length(table["text"].iloc[places].tolist(), network.length)
     letters = one_hot(sequences)
     logging.info("%d sequences, %d rows", len(set(places)), len(rows))
 
@@ -110,41 +110,13 @@ def explain_sequences(
     write_arrays(attention_path, {} if maps is None else {"attention": maps})
     write_json(convergence_path, sums)
 
-    found = read_motifs(motifs, [matrices[name] for name in factors if name in matrices]) if motifs else {}
-    own = {name: found[matrices[name]] for name in factors if motifs and name in matrices}
-    written = written.assign(group=table["group"].to_numpy()[places], length=table["length"].to_numpy()[places])
+    named = [name for name in factors if motifs and name in matrices]
+    found = read_motifs(motifs, [matrices[name] for name in named]) if named else {}
+    own = {name: found[matrices[name]] for name in named}
+    lengths = table["text"].map(len).to_numpy()
+    written = written.assign(group=table["group"].to_numpy()[places], length=lengths[places])
     scores = score(written, arrays, letters, pd.read_parquet(implants), own, bootstrap, names)
-    with atomic(scores_path) as temporary:
-        scores.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-
-
-def load_test(
-    examples: str, study_labels: str, assignment: str, split_labels: str, predictions: str
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Test examples: `id`, `group`, `sequence`, `length`, `scores`; and bool (n, factors): bound, and known at all.
-
-    Raises
-    ------
-    LexomeError
-        If the predictions lack a test example.
-    """
-    chosen = [label["index"] for label in read_json(split_labels)["labels"]]
-    n_labels = len(read_json(study_labels)["labels"])
-    table = pd.read_parquet(assignment, columns=["id", "subset", "group"]).query("subset == 'test'")
-    table = table.merge(pd.read_parquet(examples).drop(columns=["group", "subset"], errors="ignore"), on="id")
-    bound = target_matrix(table["labels"], chosen, n_labels).astype(bool)
-    known = np.ones_like(bound)
-    if "measured" in table:
-        known = known_matrix(table["measured"], chosen, n_labels)
-    rows, scores = read_predictions(predictions)
-    place = pd.Series(np.arange(len(rows)), index=rows["id"]).reindex(table["id"])
-    if place.isna().any():
-        missing = table["id"][place.isna().to_numpy()]
-        raise LexomeError(
-            f"{predictions}: no prediction of {len(missing)} test examples, the first is {missing.iloc[0]}"
-        )
-    table = table.assign(scores=list(scores[place.to_numpy(dtype=np.int64)]), length=table["sequence"].map(len))
-    return table[["id", "group", "sequence", "length", "scores"]], bound & known, known
+    write_tsv(scores_path, scores)
 
 
 def choose(bound: np.ndarray, known: np.ndarray, shown: int, scored: int, seed: int) -> pd.DataFrame:
@@ -251,12 +223,6 @@ def score(
         groups[factor] = own["group"].to_numpy()
     scores = attributionscores.score(cases, groups, bootstrap, (names["study"], names["split"]))
     return scores.assign(**names)[[*names, *attributionscores.COLUMNS]]
-
-
-def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an npz file, whole or not at all."""
-    with atomic(path) as temporary, open(temporary, "wb") as handle:
-        np.savez_compressed(handle, **arrays)
 
 
 if __name__ == "__main__":

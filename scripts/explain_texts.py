@@ -9,9 +9,8 @@ import pandas as pd
 from lexome import attention, attribution, deletion
 from lexome.bootstrap import stream
 from lexome.devices import find_device
-from lexome.errors import LexomeError
-from lexome.runs import read_predictions, target_matrix
-from lexome.runtime import atomic, job, read_json, write_json, write_parquet
+from lexome.runs import load_test
+from lexome.runtime import job, read_json, write_json, write_parquet, write_tsv
 from lexome.texts import WORD
 
 SHARES = (0.1, 0.2, 0.3, 0.5)
@@ -48,7 +47,8 @@ def explain_texts(
     """
     names = [label["name"] for label in read_json(split_labels)["labels"]]
     classifier, tokenizer = attribution.load_classifier(model, find_device(gpus))
-    table = load_test(examples, study_labels, assignment, split_labels, predictions)
+    table, targets, _ = load_test(examples, study_labels, assignment, split_labels, predictions)
+    table = judge(table, targets)
     table = table[[WORD.search(text) is not None for text in table["text"]]].reset_index(drop=True)
     rows = choose(
         table["true"].to_numpy(), table["right"].to_numpy(), settings["examples"], settings["shown"], settings["seed"]
@@ -81,43 +81,20 @@ def explain_texts(
         for row, label in zip(table.itertuples(), predicted, strict=True)
     ]
     curves, report = check(explained, table, probability, settings, bootstrap)
-    with atomic(table_path) as temporary:
-        curves.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    write_tsv(table_path, curves)
     write_json(verdict_path, report | {"convergence": convergence(integrals, settings["steps"])})
     logging.info("%s", report["verdict"])
     write_json(attention_path, head_view(classifier, tokens, table))
 
 
-def load_test(examples: str, study_labels: str, assignment: str, split_labels: str, predictions: str) -> pd.DataFrame:
-    """Test examples: `id`, `group`, `text`, `true_labels` (columns of the scores), `true` (the first of them, -1
-    for none), `right` (whether the likeliest label is among them).
-
-    Raises
-    ------
-    LexomeError
-        If the predictions lack a test example.
-    """
-    labels, n_labels = read_json(split_labels)["labels"], len(read_json(study_labels)["labels"])
-    table = pd.read_parquet(assignment, columns=["id", "subset", "group"]).query("subset == 'test'")
-    table = table.merge(pd.read_parquet(examples, columns=["id", "text", "labels"]), on="id", validate="one_to_one")
-    targets = target_matrix(table["labels"], [label["index"] for label in labels], n_labels)
-    rows, scores = read_predictions(predictions)
-    likeliest = pd.Series(scores.argmax(axis=1), index=rows["id"])[rows["subset"].to_numpy() == "test"]
-    missing = table.loc[~table["id"].isin(likeliest.index), "id"]
-    if len(missing):
-        raise LexomeError(
-            f"{predictions}: no prediction of {len(missing)} test examples, the first is {missing.iloc[0]}"
-        )
-    label = likeliest[table["id"]].to_numpy()
-    return pd.DataFrame(
-        {
-            "id": table["id"],
-            "group": table["group"],
-            "text": table["text"],
-            "true_labels": [np.flatnonzero(row).tolist() for row in targets],
-            "true": np.where(targets.any(axis=1), targets.argmax(axis=1), -1),
-            "right": targets[np.arange(len(targets)), label] == 1,
-        }
+def judge(table: pd.DataFrame, targets: np.ndarray) -> pd.DataFrame:
+    """Test examples of `load_test` with `true_labels` (columns of the scores), `true` (the first of them, -1 for none)
+    and `right` (whether the likeliest label is among them)."""
+    likeliest = np.stack(table["scores"].to_numpy()).argmax(axis=1)
+    return table.drop(columns="scores").assign(
+        true_labels=[np.flatnonzero(row).tolist() for row in targets],
+        true=np.where(targets.any(axis=1), targets.argmax(axis=1), -1),
+        right=targets[np.arange(len(targets)), likeliest] == 1,
     )
 
 

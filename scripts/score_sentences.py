@@ -2,8 +2,8 @@
 
 import logging
 
-from lexome.classified import label_names, sentence_table, write_table
-from lexome.runtime import job, read_json
+from lexome.classified import label_names, sentence_table
+from lexome.runtime import job, read_json, write_tsv
 from lexome.texts import read_text
 
 
@@ -46,7 +46,7 @@ def score_sentences(
     cut = predictor.cut(own)
     logging.info("%d sentences, %d of them longer than the model reads", len(own), cut.sum())
     names = label_names(labels["labels"])
-    write_table(table_path, sentence_table(text, sentences, scores, names, labels["task"], cut))
+    write_tsv(table_path, sentence_table(text, sentences, scores, names, labels["task"], cut))
 
 
 if __name__ == "__main__":

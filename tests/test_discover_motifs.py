@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from discover_motifs import COLUMNS, describe, discover_motifs, free, load_test
+from discover_motifs import COLUMNS, describe, discover_motifs, free
 from lexome.convnets import ConvNetwork, save_network
 from lexome.dna import encode, one_hot, reverse_complement
 from lexome.motifdiscovery import Pattern
 from lexome.motifs import Motif
+from lexome.runs import load_test
 from lexome.runtime import write_json
 
 SITE, LENGTH = "GGAAGTGACT", 70
@@ -49,7 +50,7 @@ def files(tmp_path_factory):
     trained = pd.DataFrame({"id": ["t"], "sequence": [SITE], "labels": [[0]], "subset": "train", "measured": [None]})
     pd.concat([examples, trained]).to_parquet(folder / "examples.parquet")
     assignment = pd.DataFrame({"id": [*ids[::-1], "t"], "subset": ["test"] * 100 + ["train"]})
-    assignment.to_parquet(folder / "split.parquet")
+    assignment.assign(group="g").to_parquet(folder / "split.parquet")
     names = [{"id": name, "name": name, "index": at} for at, name in enumerate(("KNOWN", "UNKNOWN"))]
     for name in ("labels.json", "split.labels.json"):
         write_json(folder / name, {"task": "multi_label", "labels": names})
@@ -125,12 +126,15 @@ def test_without_known_motifs_nothing_is_matched_or_planted(files, tmp_path):
 
 def test_unknown_labels_and_other_subsets_are_left_out(files):
     names = ("examples.parquet", "labels.json", "split.parquet", "split.labels.json")
-    table, bound = load_test(*(files / name for name in names))
+    table, targets, known = load_test(*(files / name for name in names))
+    bound = targets == 1
+    assert list(table.columns) == ["id", "group", "text"]
+    assert not (bound & ~known).any()
     assert len(table) == len(bound) == 100
     assert bound.sum(axis=0).tolist() == [70, 12]
     assert bound[table["id"].tolist().index("s000")].tolist() == [True, False]
-    assert len(free(table["sequence"], bound)) == 18
-    assert len(free(table["sequence"], np.ones((100, 2), dtype=bool))) == 100
+    assert len(free(table["text"], bound)) == 18
+    assert len(free(table["text"], np.ones((100, 2), dtype=bool))) == 100
 
 
 def test_patterns_are_numbered_by_sign():

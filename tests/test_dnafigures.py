@@ -153,7 +153,7 @@ def test_drawing_logos_leaves_no_setting_changed_and_no_figure_open():
 
 
 def test_information_of_motifs():
-    heights = logos.information(np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
+    heights = logos.heights(np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
     np.testing.assert_allclose(heights, [[2, 0, 0, 0], [0] * 4, [0.5, 0.5, 0, 0]], atol=1e-9)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lexome import motifdiscovery
 from lexome.dna import encode, one_hot, reverse_complement_codes, reverse_complement_one_hot
-from lexome.motifdiscovery import Pattern, discover, identify, information, trim
+from lexome.motifdiscovery import Pattern, discover, identify, trim
 from lexome.motifs import Motif
 
 SITES = {"for": "GGAAGTGACT", "against": "TTACCCGTGC"}
@@ -101,11 +101,6 @@ def test_noise_holds_no_motif(caplog):
     with caplog.at_level(logging.INFO):
         assert discover(x, rng.normal(size=(30, 60, 4))) == []
     assert "no motifs found" in caplog.text
-
-
-def test_information_by_hand():
-    bits = information(np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25] * 4]), pseudocount=1e-9)
-    assert bits == pytest.approx([2, 1, 0], abs=1e-6)
 
 
 def test_flat_ends_are_cut_and_gaps_kept():

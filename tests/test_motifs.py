@@ -200,3 +200,8 @@ def test_a_motifs_own_affinity_gives_the_motif():
     sites = motifs.sample_sites(MOTIF, np.full(6000, own), np.random.default_rng(1), background)
     shares = np.stack([(sites == letter).mean(axis=0) for letter in range(4)], axis=1)
     assert shares == pytest.approx(probabilities, abs=0.03)
+
+
+def test_information_by_hand():
+    bits = motifs.information(np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25] * 4, [0.5, 0.25, 0.25, 0]]))
+    assert bits == pytest.approx([2, 1, 0, 0.5])

@@ -117,7 +117,10 @@ def test_ontology_names(path, name):
 
 
 def test_files_to_download(config):
+    cells = ("ARID3A_K562", "ELK1_GM12878", "GABPA_GM12878", "REST_GM12878")
+    peaks = [f"resources/data/deepbind_encode/{name}_{part}.seq.gz" for name in cells for part in ("AC", "B")]
     assert plan.downloaded_files(config["studies"]) == [
+        *peaks,
         "resources/data/demo_human_proteins/human_swissprot_mf.fasta.gz",
         "resources/data/go_basic_2021-12-15/go-basic.obo",
         "resources/data/goa_human_2019-01-14/goa_human.gaf.gz",
@@ -169,7 +172,6 @@ def dna_study(**changes):
         ({"model": "kmer"}, r"interpret\.model: 'kmer' is no model of the kind network here; there are conv"),
         ({"seed": 1}, r"interpret\.seed: conv is trained with 0, 2"),
         ({"shown": 5}, r"interpret\.shown: only studies of texts have it"),
-        ({"motif_file": "own.meme"}, r"interpret\.matrices: missing \(motif_file needs it\)"),
         ({"matrices": {"MAX": "MOTIF1"}}, r"interpret\.motif_file: missing \(matrices needs it\)"),
         (
             {"motif_file": "own.meme", "matrices": {"MAXX": "MOTIF1"}},

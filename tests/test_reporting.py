@@ -381,3 +381,21 @@ def test_p_values_are_told_where_there_was_something_to_adjust_for():
     assert reporting.with_p(pd.DataFrame(rows, columns=columns), "naive", None)["p_text"][0] == "0.04"
     bare = pd.DataFrame(rows, columns=columns).drop(columns=["p", "p_holm"])
     assert reporting.with_p(bare, "naive", 100)["p_text"].tolist() == [""] * 5
+
+
+def test_contrasts_are_told_by_reference_with_the_better_direction():
+    rows = [
+        ("conv", "kmer3", "factor_auroc", 0.2, 0.1, 0.3),
+        ("conv", "pwm", "factor_auroc", -0.02, -0.03, -0.01),
+        ("wide", "pwm", "factor_auroc", 0.01, -0.01, 0.03),
+        ("conv", "pwm", "factor_ece", -0.02, -0.03, -0.01),
+        ("wide", "conv", "factor_auroc", 0.01, np.nan, np.nan),
+    ]
+    columns = ["model", "reference", "metric", "difference", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns).assign(subset="test")
+    assert reporting.contrast_notes(table, "factor_auroc") == [
+        "Against kmer3 in factor auROC on test, better: conv (+0.200 [+0.100 to +0.300]).",
+        "Against pwm in factor auROC on test, worse: conv (−0.020 [−0.030 to −0.010]); "
+        "not told apart: wide (+0.010 [−0.010 to +0.030]).",
+    ]
+    assert reporting.contrast_notes(table, "factor_ece")[0].split(", ")[1].startswith("better: conv")

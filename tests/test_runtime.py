@@ -1,13 +1,15 @@
 """Outputs appear whole or not at all; a job's log has what went wrong."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lexome.errors import LexomeError
-from lexome.runtime import atomic, job, read_json, write_json, write_parquet
+from lexome.runtime import atomic, job, read_json, write_arrays, write_json, write_parquet, write_tsv
 
 
 def test_a_failed_block_leaves_nothing_and_the_old_file(tmp_path):
@@ -43,6 +45,11 @@ def test_tables_and_json(tmp_path):
     table = pd.DataFrame({"x": [1, 2]})
     write_parquet(tmp_path / "a.parquet", table)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "a.parquet"), table)
+    write_tsv(tmp_path / "a.tsv", table / 3)
+    assert (tmp_path / "a.tsv").read_text() == "x\n0.333333\n0.666667\n"
+    write_arrays(tmp_path / "a.npz", {"a/b": np.arange(3)})
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["a/b"].tolist() == [0, 1, 2]
 
 
 @pytest.fixture
@@ -67,3 +74,16 @@ def test_a_fault_leaves_its_traceback_in_the_log(snakemake):
     text = Path(snakemake.log[0]).read_text()
     assert "before" in text
     assert "ZeroDivisionError" in text
+
+
+def test_compiled_code_has_a_place_where_neither_library_nor_home_can_be_written(snakemake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "set so that it is put back")
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with job(snakemake):
+        assert "NUMBA_CACHE_DIR" not in os.environ
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path / "none"))
+    with job(snakemake):
+        assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / ".snakemake" / "numba")

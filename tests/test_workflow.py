@@ -1,6 +1,7 @@
 """The whole workflow on the tiny config: it runs, repeats, resumes, and reruns what an edit touches."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -55,7 +57,7 @@ def files(folder):
 
 def test_ends_with_the_report_and_how_good_the_models_are(finished):
     folder, done = finished
-    lines = done.stdout.strip().splitlines()[-4:]
+    lines = done.stdout.strip().splitlines()[-5:]  # the report, and a line a study
     assert any(str(folder / "results" / "report.html") in line for line in lines)
     assert any("from_gaf" in line and "naive" in line for line in lines)
     page = (folder / "results" / "report.html").read_text()
@@ -151,6 +153,90 @@ def test_the_explained_run_stands_in_the_report(finished):
     page = (folder / "report.html").read_text()
     assert verdict.split(";")[0].split(":")[0] in page
     assert 'href="texts/official/interpret/native/seed0/attention.html"' in page
+
+
+def test_the_explained_dna_network_has_its_files_and_stands_in_the_report(finished):
+    folder = finished[0] / "results/binding/random/interpret/conv/seed0"
+    rows = pd.read_parquet(folder / "sequences.parquet")
+    assert set(rows["factor"]) == {"ONE", "TWO"}
+    assert rows["shown"].sum() == 8  # two bound and two unbound ones of each factor
+    with np.load(folder / "attributions.npz") as arrays:
+        methods = set(arrays)
+        assert {array.shape for array in arrays.values()} == {(len(rows), 60, 4)}
+    with np.load(folder / "attention.npz") as arrays:
+        assert arrays["attention"].shape[:2] == (8, 2)
+    scores = pd.read_csv(folder / "attribution_scores.tsv", sep="\t")
+    assert set(scores["method"]) == methods | {"pwm", "random"}
+    assert scores["value"].between(0, 1).all()
+    assert set(read_json(folder / "convergence.json")) == {"integrated_gradients", "deeplift_shap"}
+    # Motifs are found in more sequences than these, but known ones are planted.
+    assert "consensus" in pd.read_csv(folder / "motifs.tsv", sep="\t")
+    assert {"ONE", "TWO"} <= set(pd.read_csv(folder / "marginal.tsv", sep="\t")["implant"])
+    pictures = ("heatmaps", "zooms", "logos", "attention_maps", "attribution_scores", "motifs", "marginal")
+    for name in (*(f"{picture}.svg" for picture in pictures), "heatmaps_all.pdf"):
+        assert (folder / name).stat().st_size > 500, name
+    page = (finished[0] / "results/report.html").read_text()
+    assert "Look inside conv" in page
+    assert 'href="binding/random/interpret/conv/seed0/heatmaps_all.pdf"' in page
+
+
+def test_substitutions_are_scored_by_a_trained_network(finished):
+    done = snakemake(finished[0], "score_variants")
+    folder = finished[0] / "results/binding/random/variants/binding_sites"
+    table = pd.read_parquet(folder / "effects.parquet")
+    assert len(table) == 3 * 200 * 2  # substitutions of the sample, each for both factors
+    assert len(pd.read_csv(folder / "effects.tsv", sep="\t")) == len(table)
+    assert "600 substitutions of 1 sequence" in done.stdout
+    assert str(folder / "effects.svg") in done.stdout
+    assert {path.name for path in folder.iterdir()} >= {"effects.svg", "skipped.tsv", "summary.txt"}
+    assert "train_model" not in done.stdout + done.stderr  # the run was there
+
+
+def test_variants_of_a_genome_are_scored_by_a_trained_network(finished, tmp_path):
+    sequence = "".join((ROOT / "resources/demo/binding_sites.fa").read_text().splitlines()[1:])
+    genome, vcf = tmp_path / "genome.fa", tmp_path / "my variants.vcf"
+    genome.write_text(f">chr1\n{sequence}\n")
+    other = {"A": "C", "C": "G", "G": "T", "T": "A"}
+    at = {pos: sequence[pos - 1] for pos in (1, 31, 120)}
+    rows = [
+        f"1\t1\ts\t{at[1]}\t{other[at[1]]}",
+        f"1\t31\ti\t{at[31]}\t{at[31]}ACG",
+        f"1\t120\twrong\t{other[at[120]]}\t{at[120]}",
+    ]
+    vcf.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n" + "\n".join(rows) + "\n")
+    done = snakemake(finished[0], "score_variants", "--config", f"vcf={vcf}", f"genome={genome}")
+    folder = finished[0] / "results/binding/random/variants/my-variants"
+    table = pd.read_parquet(folder / "effects.parquet")
+    assert table[["pos", "factor"]].to_numpy().tolist() == [[1, "ONE"], [1, "TWO"], [31, "ONE"], [31, "TWO"]]
+    assert pd.read_csv(folder / "skipped.tsv", sep="\t")["pos"].tolist() == [120]
+    assert "2 variants" in done.stdout
+    assert "train_model" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reruns", "stays"),
+    [
+        ("steps: 4, references: 2", "steps: 5, references: 2", {"explain_sequences": 1}, {"discover_motifs"}),
+        ("discovery: 20", "discovery: 21", {"discover_motifs": 1}, {"explain_sequences"}),
+        (
+            "monitor: valid_label_auroc\n        seeds: [0]",
+            "monitor: valid_label_auroc\n        seeds: [0, 1]",
+            {"train_model": 1, "evaluate_model": 1},
+            {"explain_sequences", "discover_motifs"},
+        ),
+    ],
+    ids=["steps", "discovery", "seeds"],
+)
+def test_settings_rerun_what_they_decide(finished, tmp_path, old, new, reruns, stays):
+    text = (ROOT / CONFIG).read_text()
+    assert text.count(old) == 1
+    edited = tmp_path / "edited.yaml"
+    edited.write_text(text.replace(old, new))
+    done = snakemake(finished[0], "--dry-run", "--quiet", "rules", config=edited)
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, flags=re.MULTILINE))
+    for rule, n in reruns.items():
+        assert int(jobs[rule]) == n
+    assert not jobs.keys() & ({"train_model", "evaluate_model", *stays} - reruns.keys())
 
 
 def test_runs_repeat_to_the_byte(finished, tmp_path):

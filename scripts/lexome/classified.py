@@ -65,14 +65,8 @@ def sentence_table(
     return pd.concat([table, chances], axis=1).assign(predicted=predicted, cut=[*cut.tolist(), bool(cut.any())])
 
 
-def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """TSV, probabilities with six significant digits, whole or not at all."""
-    with atomic(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-
-
 def read_table(path: str | Path, names: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """The sentences of a table of `write_table`, without the document's row, and their probabilities.
+    """The sentences of a written `sentence_table`, without the document's row, and their probabilities.
 
     Raises
     ------

@@ -234,7 +234,7 @@ def _scale(figure: Figure, limit: float, place: tuple[float, float, float, float
     axes.set_xticks([-1, 0, 1], [_plain(-limit), "0", f"+{_plain(limit)}"], fontsize=8)
     axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
-    axes.text(1.08, 0.5, "change of the logit\nby a substitution", transform=axes.transAxes, va="center", fontsize=8.5)
+    axes.text(1.2, 0.5, "change of the logit\nby a substitution", transform=axes.transAxes, va="center", fontsize=8.5)
 
 
 def _legend(panels: Sequence[Panel]) -> list[Patch]:

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from lexome.dna import LETTERS
 from lexome.inside import Panel, letters_of
 from lexome.look import GRID, INK, MUTED, PALETTE, WIDTH, message, short, style
+from lexome.motifs import information
 
 COLOURS = {"A": PALETTE[2], "C": PALETTE[3], "G": PALETTE[1], "T": PALETTE[4]}
 METHODS = {
@@ -97,12 +98,10 @@ def method_logos(windows: Sequence[tuple[Panel, int, int, Mapping[str, np.ndarra
     return figure
 
 
-def information(probabilities: np.ndarray) -> np.ndarray:
+def heights(probabilities: np.ndarray) -> np.ndarray:
     """Heights of letters in bits: float, shape (width, 4), of probabilities of that shape."""
-    p = np.clip(np.asarray(probabilities, dtype=float), 0, 1)
-    p = p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12)
-    bits = 2 + np.sum(np.where(p > 0, p * np.log2(np.maximum(p, 1e-12)), 0), axis=1)
-    return p * np.maximum(bits, 0)[:, None]
+    p = np.asarray(probabilities, dtype=float)
+    return p * information(p)[:, None]
 
 
 def align(found: np.ndarray, known: np.ndarray) -> tuple[int, bool]:
@@ -182,7 +181,7 @@ def motif_logos(
                 continue
             place = (x / WIDTH, (top - 0.2 - logo) / height, width / WIDTH, logo / height)
             axes = figure.add_axes(place)
-            draw_letters(axes, information(values), start)
+            draw_letters(axes, heights(values), start)
             axes.set(xlim=(first - 0.5, last - 0.5), ylim=(0, 2), xticks=[])
             axes.set_yticks([0, 1, 2])
             axes.tick_params(axis="y", labelsize=7.5, length=2, labelleft=x == columns[0][0])

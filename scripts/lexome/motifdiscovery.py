@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lexome.motifmatching import Matches, match
-from lexome.motifs import UNIFORM, Motif
+from lexome.motifs import Motif, information
 
 log = logging.getLogger(__name__)
 
@@ -124,12 +124,6 @@ def discover(one_hot: np.ndarray, hypothetical: np.ndarray) -> list[Pattern]:
     if len(motifs) < len(patterns):
         log.info("%d of %d patterns left out: they hold no motif", len(patterns) - len(motifs), len(patterns))
     return sorted(motifs, key=lambda pattern: (-pattern.sign, -pattern.seqlets))
-
-
-def information(probabilities: np.ndarray, pseudocount: float = 1e-3) -> np.ndarray:
-    """Bits of each position against equal letters: float64, shape (width,), 0 to 2."""
-    padded = (probabilities.astype(float) + pseudocount) / (1 + 4 * pseudocount)
-    return (padded * np.log2(padded / np.array(UNIFORM))).sum(axis=1)
 
 
 def is_motif(pattern: Pattern) -> bool:

@@ -213,6 +213,15 @@ def _meme_row(row: str, where: str) -> list[float]:
     return values
 
 
+def information(probabilities: np.ndarray) -> np.ndarray:
+    """Bits of each position against equal letters: float64, shape (width,), 0 to 2, of rows (A, C, G, T) that sum to 1.
+
+    Schneider and Stephens, Nucleic Acids Res 18, 6097-6100 (1990).
+    """
+    p = np.asarray(probabilities, dtype=float)
+    return (p * np.log2(np.where(p > 0, p, 1) / np.array(UNIFORM))).sum(axis=1).clip(min=0)
+
+
 def _few(names: Iterable[str], most: int = 8) -> str:
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "none"

@@ -201,10 +201,8 @@ def _check_interpret(study: Mapping, seeds: list[int], where: str) -> list[str]:
 
 
 def _check_matrices(study: Mapping, entry: Mapping, where: str) -> list[str]:
-    lone = [key for key in ("motif_file", "matrices") if key in entry]
-    if len(lone) == 1:
-        other = "matrices" if lone[0] == "motif_file" else "motif_file"
-        return [f"{where}.{other}: missing ({lone[0]} needs it)"]
+    if "matrices" in entry and "motif_file" not in entry:
+        return [f"{where}.motif_file: missing (matrices needs it)"]
     factors = study["prepare"].get("factors", [])
     strangers = [name for name in entry.get("matrices", {}) if name not in factors]
     return [f"{where}.matrices: {name!r} is no factor here; there are {', '.join(factors)}" for name in strangers]
@@ -217,7 +215,7 @@ def known_motifs(study: Mapping) -> tuple[str | None, dict[str, str]]:
     """
     entry, prepare = study.get("interpret") or {}, study["prepare"]
     if "motif_file" in entry:
-        return entry["motif_file"], dict(entry["matrices"])
+        return entry["motif_file"], dict(entry.get("matrices", {}))
     if not prepare.get("motifs"):
         return None, {}
     matrices = prepare["matrices"]

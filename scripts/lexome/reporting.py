@@ -223,6 +223,28 @@ def contrast_rows(differences: pd.DataFrame, columns: Sequence[tuple[str, str]])
     return rows
 
 
+def contrast_notes(contrasts: pd.DataFrame, metric: str) -> list[str]:
+    """A plain sentence for each reference: which models are better or worse than it on test, and which cannot be told.
+
+    Parameters
+    ----------
+    contrasts
+        The rows of `differences.tsv` that are not against the trivial model.
+    """
+    rows = contrasts[(contrasts["subset"] == "test") & (contrasts["metric"] == metric)].dropna(subset=["low", "high"])
+    notes = []
+    for reference, own in rows.groupby("reference", sort=False):
+        told: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+        for row in own.to_dict("records"):
+            clear = row["low"] > 0 or row["high"] < 0
+            kind = "not told apart" if not clear else "better" if _gain(row, metric) else "worse"
+            value = {"value": row["difference"], "low": row["low"], "high": row["high"]}
+            told[kind].append(f"{row['model']} ({figure_text(value, signed=True)})")
+        parts = [f"{kind}: {', '.join(models)}" for kind, models in told.items() if models]
+        notes.append(f"Against {reference} in {metric_title(metric)} on test, {'; '.join(parts)}.")
+    return notes
+
+
 def with_p(differences: pd.DataFrame, trivial: str, replicates: int | None) -> pd.DataFrame:
     """The table with a column `p_text`: the adjusted p-value for people, where there was more than one to adjust for.
 

@@ -151,6 +151,56 @@ def load_run(
     return RunData(*map(part, ("train", "valid", "test")), labels["labels"], labels["task"], tokens, backbone)
 
 
+def load_test(
+    examples: str, study_labels: str, assignment: str, split_labels: str, predictions: str | None = None
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Load the test examples of a split, to explain what a trained model makes of them.
+
+    Parameters
+    ----------
+    examples, study_labels, assignment, split_labels
+        As in `load_run`.
+    predictions
+        The run's `predictions.parquet`, or None.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        `id`, `group`, `text` (sequence or text) in the order of the split; with predictions `scores` (float32, shape
+        (n_labels,), of each).
+    targets : numpy.ndarray
+        uint8, shape (n, n_labels), as in `target_matrix`; 0 where not known.
+    known : numpy.ndarray
+        bool, shape (n, n_labels).
+
+    Raises
+    ------
+    LexomeError
+        If the predictions lack a test example.
+    """
+    chosen = [label["index"] for label in read_json(split_labels)["labels"]]
+    n_labels = len(read_json(study_labels)["labels"])
+    own = pd.read_parquet(examples).rename(columns={"sequence": "text"})
+    own = own[[name for name in ("id", "text", "labels", "measured") if name in own]]
+    table = pd.read_parquet(assignment, columns=["id", "subset", "group"]).query("subset == 'test'")
+    table = table.merge(own, on="id", validate="one_to_one")
+    targets = target_matrix(table["labels"], chosen, n_labels)
+    known = np.ones(targets.shape, dtype=bool)
+    if "measured" in table:
+        known = known_matrix(table["measured"], chosen, n_labels)
+    kept = table[["id", "group", "text"]]
+    if predictions is not None:
+        rows, scores = read_predictions(predictions)
+        place = pd.Series(np.arange(len(rows)), index=rows["id"]).reindex(table["id"])
+        if place.isna().any():
+            missing = table["id"][place.isna().to_numpy()]
+            raise LexomeError(
+                f"{predictions}: no prediction of {len(missing)} test examples, the first is {missing.iloc[0]}"
+            )
+        kept = kept.assign(scores=list(scores[place.to_numpy(dtype=np.int64)]))
+    return kept, targets * known, known
+
+
 def write_predictions(path: str | Path, parts: dict[str, tuple[Sequence[str], np.ndarray]]) -> None:
     """Write predictions, whole or not at all.
 

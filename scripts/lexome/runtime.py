@@ -6,10 +6,12 @@ import logging
 import os
 import shutil
 import sys
+import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -35,6 +37,9 @@ def job(snakemake) -> Iterator[logging.Logger]:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(snakemake.threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Numba keeps compiled code beside its library, or else in the home folder; where neither can be written it raises.
+    if not any(os.access(folder, os.W_OK) for folder in (sysconfig.get_path("purelib"), Path.home())):
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(".snakemake", "numba").resolve()))
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
@@ -106,6 +111,18 @@ def write_parquet(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as parquet without its index, whole or not at all."""
     with atomic(path) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def write_tsv(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as TSV without its index, numbers with six significant digits, whole or not at all."""
+    with atomic(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name as a compressed npz file, whole or not at all."""
+    with atomic(path) as temporary, open(temporary, "wb") as handle:
+        np.savez_compressed(handle, **arrays)
 
 
 def progress(iterable: Iterable | None = None, total: int | None = None, unit: str = "it", desc: str = "") -> tqdm:

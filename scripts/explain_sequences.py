@@ -21,7 +21,7 @@ from lexome.runs import load_test
 from lexome.runtime import job, read_json, write_arrays, write_json, write_parquet, write_tsv
 
 TOLERANCE = 0.02  # a probability that differs more is another model's; half precision on a GPU differs less
-ROWS = ["id", "factor", "bound", "probability", "logit", "sequence", "shown"]
+ROWS = ["id", "factor", "bound", "probability", "logit", "sequence", "length", "shown"]
 
 
 def explain_sequences(
@@ -63,8 +63,8 @@ def explain_sequences(
     sequences_path
         Parquet, one row for each sequence and factor, in the order of the arrays: `id`, `factor`, `bound`,
         `probability` (as predicted), `logit` (mean of both strands where the network averages them), `sequence` (as it
-        reads it), `shown`. Factors in the order of the labels, of each the bound rows that are shown, the unbound ones,
-        the rest.
+        reads it), `length` (before it was cut or padded for that), `shown`. Factors in the order of the labels, of each
+        the bound rows that are shown, the unbound ones, the rest.
     attributions_path
         npz: float32 (rows, L, 4) by method: effects of substitutions for `ism`, hypothetical contributions for the
         others (see `lexome.saliency`).
@@ -101,6 +101,7 @@ def explain_sequences(
             "probability": probability.astype(np.float32),
             "logit": logits,
             "sequence": sequences,
+            "length": table["text"].map(len).to_numpy()[places],
             "shown": rows["shown"].to_numpy(),
         }
     )
@@ -113,8 +114,7 @@ def explain_sequences(
     named = [name for name in factors if motifs and name in matrices]
     found = read_motifs(motifs, [matrices[name] for name in named]) if named else {}
     own = {name: found[matrices[name]] for name in named}
-    lengths = table["text"].map(len).to_numpy()
-    written = written.assign(group=table["group"].to_numpy()[places], length=lengths[places])
+    written = written.assign(group=table["group"].to_numpy()[places])
     scores = score(written, arrays, letters, pd.read_parquet(implants), own, bootstrap, names)
     write_tsv(scores_path, scores)
 
@@ -201,7 +201,7 @@ def score(
 ) -> pd.DataFrame:
     """The table of scores: bound rows against implanted sites, or where none are known hits of the factors' motifs.
 
-    `rows` has those of `sequences.parquet`, and `group` and `length` (before the network's window).
+    `rows` has those of `sequences.parquet`, and `group`.
     """
     cases, groups = {}, {}
     seed, width = int(names["seed"]), letters.shape[2]
@@ -209,7 +209,7 @@ def score(
         at, ids = own.index.to_numpy(), own["id"].tolist()
         values = {method: importance(method, array[at], letters[at]) for method, array in arrays.items()}
         values["random"] = attributionscores.random_importance(ids, factor, width, seed)
-        truths, motif = {}, motifs.get(factor)
+        truths, left_out, motif = {}, {}, motifs.get(factor)
         if len(implants):
             truths["implants"] = attributionscores.implanted(implants, ids, own["length"].tolist(), factor, width)
         elif motif:
@@ -217,9 +217,10 @@ def score(
             hits = attributionscores.motif_hits({factor: motif}, letters[at])[factor]
             truths["hits"] = hits
             truths["shuffled_hits"] = attributionscores.shuffled_hits(motif, letters[at], hits, seed)
+            left_out["shuffled_hits"] = hits
         if motif:
             values["pwm"] = attributionscores.pwm_importance(motif, encode(own["sequence"].tolist()))
-        cases[factor] = {"importances": values, "truths": truths}
+        cases[factor] = {"importances": values, "truths": truths, "left_out": left_out}
         groups[factor] = own["group"].to_numpy()
     scores = attributionscores.score(cases, groups, bootstrap, (names["study"], names["split"]))
     return scores.assign(**names)[[*names, *attributionscores.COLUMNS]]

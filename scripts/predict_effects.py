@@ -15,6 +15,7 @@ from lexome.variants import (
     score_substitutions,
     score_variants,
     substitution_table,
+    unknown_share,
     unknown_stretches,
     write_effects,
 )
@@ -51,7 +52,8 @@ def predict_effects(
     model_folder
         Of a `network`.
     tsv_path, parquet_path
-        A row a (variant, factor), in the order of the input: `variants.TABLE`. `chrom` is the id of a FASTA sequence.
+        A row a (variant, factor), in the order of the input: `variants.TABLE`. `chrom` is the id of a FASTA sequence;
+        `unknown` the share of N or padding in the windows that the network read.
     skipped_path
         TSV, a row a variant that was not scored: `line` (of the VCF), `id`, `chrom`, `pos`, `ref`, `alt`, `reason`.
 
@@ -83,14 +85,15 @@ def of_sequences(path: str, scorer: Scorer, skipped: list[pd.DataFrame]) -> Iter
         for name, sequence in zip(sequences["id"], sequences["sequence"], strict=True):
             skipped.append(unknown_stretches(name, sequence))
             before, after = score_substitutions(sequence, scorer)
-            yield effects(substitution_table(name, sequence), before, after, scorer.factors, scorer.task)
+            unknown = unknown_share(sequence, scorer.length)
+            yield effects(substitution_table(name, sequence), before, after, unknown, scorer.factors, scorer.task)
             bar.update(len(sequence))
 
 
 def of_variants(path: str, genome: str, scorer: Scorer, skipped: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Tables of the effects of variants, in file order; what is left out is added to `skipped`."""
     variants, unread = read_vcf(path)
-    before, after, faults = score_variants(variants, genome, scorer)
+    before, after, unknown, faults = score_variants(variants, genome, scorer)
     bad = variants.loc[list(faults)].assign(reason=list(faults.values()))
     left_out = pd.concat([table for table in (unread, bad) if len(table)] or [unread])
     left_out = left_out.sort_values("line", kind="stable", ignore_index=True)
@@ -100,7 +103,7 @@ def of_variants(path: str, genome: str, scorer: Scorer, skipped: list[pd.DataFra
     kept = variants.drop(index=list(faults)).index
     for at in range(0, len(kept), BLOCK):
         rows = kept[at : at + BLOCK]
-        yield effects(variants.loc[rows], before[rows], after[rows], scorer.factors, scorer.task)
+        yield effects(variants.loc[rows], before[rows], after[rows], unknown[rows], scorer.factors, scorer.task)
 
 
 if __name__ == "__main__":

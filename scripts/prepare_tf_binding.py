@@ -15,6 +15,7 @@ from lexome.errors import LexomeError
 from lexome.fasta import read_fasta
 from lexome.motifs import read_motifs
 from lexome.onehotfiles import read_one_hot
+from lexome.overlaps import OVERLAP, join_groups, overlapping
 from lexome.runtime import atomic, write_json
 from lexome.simulation import Background, Design, matched_composition, simulate
 
@@ -38,6 +39,7 @@ IMPLANTS = pa.schema(
         "role": pa.string(),
     }
 )
+BIN = 1_000_000  # nucleotides of a chromosome that stay together where chromosomes are held out
 POOL = 10  # random windows drawn for every peak, to choose GC-matched negatives from
 
 
@@ -50,7 +52,8 @@ def prepare_tf_binding(settings: dict, examples_out: str, labels_out: str, impla
         The study's `prepare` entry (config/schemas/prepare.schema.yaml, `tf_binding`).
     examples_out
         Parquet, one row a sequence, sorted by id: `id`, `sequence` (A, C, G, T, N), `length` (int32), `group` (equal
-        for a sequence, its reverse complement and its shuffles; the chromosome for peaks on a genome), `labels` (list
+        for a sequence, its reverse complement, its shuffles and, unless simulated, what it overlaps, whatever the
+        factor; for peaks on a genome the chromosome, or 1 Mb of it where chromosomes are held out), `labels` (list
         of int32: the factors bound), and where there is a choice `measured` (list of int32: the factors whose label is
         known; without the column all are) and `subset` (the official one).
     labels_out
@@ -178,7 +181,7 @@ def tables(settings: Mapping, counts: Counts) -> pd.DataFrame:
             rng = np.random.default_rng([settings["seed"], number, len(parts)])
             if negatives == "gc_matched":
                 others = [rows[key] for key in rows if key[0] != factor and key[1] == subset]
-                mine = {group for key in rows if key[0] == factor for group in groups_of(rows[key])}
+                mine = pd.concat([rows[key] for key in rows if key[0] == factor])
                 part = pd.concat([part[part["bound"]], matched(part[part["bound"]], others, mine, rng)])
             elif part["bound"].all():
                 if negatives == "given":
@@ -188,7 +191,7 @@ def tables(settings: Mapping, counts: Counts) -> pd.DataFrame:
             parts.append(part.assign(factor=factor, subset=subset))
     examples = pd.concat(parts, ignore_index=True)
     counts.add("negatives", (~examples["bound"]).sum(), "sequences", f"negatives: {negatives}")
-    return examples
+    return kept_apart(overlaps_together(examples, counts), counts)
 
 
 def one_hot_files(settings: Mapping, counts: Counts) -> pd.DataFrame:
@@ -200,7 +203,39 @@ def one_hot_files(settings: Mapping, counts: Counts) -> pd.DataFrame:
             counts.add(f"{factor}, {subset}", len(rows), "sequences", f"{rows['bound'].sum():,} bound")
             rows = rows.assign(id=f"{factor}_{subset}_" + rows["name"], factor=factor, subset=subset)
             parts.append(rows.assign(group=rows["sequence"].map(sequence_group)))
-    return pd.concat(parts, ignore_index=True)
+    return kept_apart(overlaps_together(pd.concat(parts, ignore_index=True), counts), counts)
+
+
+def overlaps_together(examples: pd.DataFrame, counts: Counts) -> pd.DataFrame:
+    """The examples with one group for all that share `OVERLAP` nucleotides; shuffles go with their peaks."""
+    # A shuffle is in a group that is not its own sequence's. It lies nowhere on the genome, and joins nothing.
+    real = examples[examples["group"] == examples["sequence"].map(sequence_group)]
+    names = join_groups(real["sequence"], real["group"], real["factor"])
+    groups = examples["group"].map(lambda group: names.get(group, group))
+    note = f"groups that share {OVERLAP} nucleotides with another one, on either strand"
+    counts.add("groups joined", examples["group"].nunique() - groups.nunique(), "groups", note)
+    return examples.assign(group=groups)
+
+
+def kept_apart(examples: pd.DataFrame, counts: Counts) -> pd.DataFrame:
+    """The examples without those of train and valid that overlap judged ones of another factor.
+
+    Each factor's subsets were made without a look at the others, and factors bind at the same places: a model of
+    several would be shown in training, under another factor's name, what it is judged on. Overlaps within a factor stay
+    as they are published, for the leakage audit to tell.
+    """
+    for subset, judged in (("valid", "test"), ("train", "test"), ("train", "valid")):
+        held = examples[examples["subset"] == judged].groupby("group")["factor"].agg(set).to_dict()
+        pairs = zip(examples["group"], examples["factor"], strict=True)
+        clash = np.array([bool(held.get(group, set()) - {factor}) for group, factor in pairs], dtype=bool)
+        clash &= (examples["subset"] == subset).to_numpy()
+        note = (
+            f"they or their peaks overlap {judged} sequences of another factor, which a model of several is judged on"
+        )
+        for factor, n in examples.loc[clash, "factor"].value_counts(sort=False).items():
+            counts.add(f"{factor}, {subset}: dropped for {judged}", n, "sequences", note)
+        examples = examples[~clash]
+    return examples.reset_index(drop=True)
 
 
 def check_factors(settings: Mapping) -> None:
@@ -225,18 +260,22 @@ def shuffled(bound: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def matched(
-    bound: pd.DataFrame, others: Sequence[pd.DataFrame], mine: set[str], rng: np.random.Generator
+    bound: pd.DataFrame, others: Sequence[pd.DataFrame], mine: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """For each row a peak of another factor with the nearest GC content; none that the factor binds, too."""
+    """For each row a peak of another factor with the nearest GC content; none that overlaps one of `mine`, its own."""
     pool = pd.concat([rows[rows["bound"]] for rows in others]) if others else bound.iloc[:0]
     pool = pool.assign(group=pool["sequence"].map(sequence_group)).drop_duplicates("group")
-    pool = pool[~pool["group"].isin(mine)]
+    pool = pool[~pool["group"].isin(set(mine["sequence"].map(sequence_group)))]
+    pool = pool[~overlapping(pool["sequence"], mine.loc[mine["bound"], "sequence"])]
     chosen = pool.iloc[backgrounds.match_gc(bound["sequence"], pool["sequence"].tolist(), rng)]
     return chosen.assign(id=(bound["id"] + "_gc").to_numpy(), bound=False)
 
 
 def peaks_on_genome(settings: Mapping, counts: Counts) -> pd.DataFrame:
-    """Rows `id, sequence, group, factor, bound` and, with a hold-out, `subset` of `source: bed`."""
+    """Rows `id, sequence, group, factor, bound` and, with a hold-out, `subset` of `source: bed`.
+
+    The group is the chromosome; with a hold-out, which has decided by chromosome, 1 Mb of it (see `megabases`).
+    """
     check_factors(settings)
     tables = {
         factor: (path := settings["files"][factor]["peaks"], peaks.read_bed(path)) for factor in settings["factors"]
@@ -249,6 +288,7 @@ def peaks_on_genome(settings: Mapping, counts: Counts) -> pd.DataFrame:
         tables, settings["genome"], settings["length"], blacklist, pool, settings["seed"]
     )
     why = {
+        "contig": "contig not in the genome",
         "edge": "the window reaches past an end of its chromosome",
         "blacklist": "the window touches a blacklisted interval",
         "unknown": f"{peaks.MOST_UNKNOWN:.0%} of the window or more is N",
@@ -256,6 +296,9 @@ def peaks_on_genome(settings: Mapping, counts: Counts) -> pd.DataFrame:
     }
     for reason, note in why.items():
         counts.add(f"{reason} dropped", dropped[reason], "peaks", note)
+    if blacklist is not None:
+        note = "blacklisted on chromosomes that the genome has not: they bar nothing"
+        counts.add("blacklist ignored", dropped["ignored"], "intervals", note)
     counts.require("windows", len(windows), "sequences", "about the summit or centre", "no peak is left")
     place = windows["chromosome"] + "_" + windows["start"].astype(str)
     windows = windows.assign(id=windows["factor"] + "_" + place, group=windows["chromosome"], bound=True)
@@ -267,11 +310,26 @@ def peaks_on_genome(settings: Mapping, counts: Counts) -> pd.DataFrame:
             continue
         own = free[free["chromosome"] == rows["chromosome"].iloc[0]]
         chosen = own.iloc[backgrounds.match_gc(rows["sequence"].tolist(), own["sequence"].tolist(), rng)]
-        parts.append(rows.assign(id=rows["id"] + "_gc", sequence=chosen["sequence"].to_numpy(), bound=False))
+        drawn = {name: chosen[name].to_numpy() for name in ("sequence", "start")}
+        parts.append(rows.assign(id=rows["id"] + "_gc", bound=False, **drawn))
     examples = pd.concat(parts, ignore_index=True)
     if settings["holdout"]:
+        examples["group"] = megabases(examples["chromosome"], examples["start"], settings["length"])
         examples["subset"] = hold_out(examples["chromosome"], settings["holdout"])
     return examples
+
+
+def megabases(chromosomes: pd.Series, starts: pd.Series, width: int) -> pd.Series:
+    """The 1-Mb bin of each window, as chr8:12 (from 0), in which intervals resample and a missing valid is cut.
+
+    Windows that overlap, directly or by way of others, go to the bin that the first of them starts in. A shuffle has
+    the start of its peak.
+    """
+    table = pd.DataFrame({"chromosome": chromosomes, "start": starts}).sort_values(["chromosome", "start"])
+    previous = table.groupby("chromosome")["start"].shift()
+    apart = previous.isna() | (table["start"] - previous >= width)
+    first = table["start"].where(apart).ffill().astype(np.int64)
+    return (table["chromosome"] + ":" + (first // BIN).astype(str)).reindex(chromosomes.index)
 
 
 def hold_out(chromosomes: pd.Series, holdout: Mapping[str, Sequence[str]]) -> pd.Series:

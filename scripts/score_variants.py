@@ -67,6 +67,12 @@ def summary(
             for row in top.itertuples()
         ]
         lines.append(f"  {factor}, strongest changes of the logit: " + "; ".join(told))
+    shares = table["unknown"].iloc[:: len(factors)]
+    if (shares > 0).any():
+        lines.append(
+            f"  N or padding, of which the network learns nothing, in the windows of {(shares > 0).sum():,} of {n:,}: "
+            f"{shares.max():.0%} at most (column `unknown`)"
+        )
     if len(skipped):
         lines.append(f"  skipped (or mended), see skipped.tsv: {reasons(skipped)}")
     trivial = judged[1]["model"]

@@ -88,8 +88,9 @@ def split_examples(
             "needs a class that is judged; lower `min_train_examples`, or leave these classes out in `prepare`"
         )
     text = examples["sequence" if "sequence" in examples else "text"]
-    nearest_train, report = splits.audit_leakage(examples["id"], text, subset, settings["leakage"])
-    for name, found in ceilings_by_subset(text, examples["labels"], subset).items():
+    both_strands = labels.get("length_unit") == "nucleotides"
+    nearest_train, report = splits.audit_leakage(examples["id"], text, subset, settings["leakage"], both_strands)
+    for name, found in ceilings_by_subset(text, examples["labels"], subset, both_strands).items():
         report["subsets"][name] |= found
     report["groups"] = int(examples["group"].nunique())
     report["left_out"] = int((~kept).sum())

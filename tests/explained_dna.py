@@ -35,7 +35,9 @@ def write_explained(folder, factors=tuple(SITES), length=200, each=4, real=False
                 right = rng.random() < 0.75
                 probability = rng.uniform(0.55, 0.99) if bound == right else rng.uniform(0.01, 0.45)
                 sequence = "".join(letters)
-                rows.append((name, factor, bound, probability, np.log(probability / (1 - probability)), sequence, True))
+                rows.append(
+                    (name, factor, bound, probability, np.log(probability / (1 - probability)), sequence, length, True)
+                )
                 present = one_hot(sequence)
                 for method in METHODS:
                     noise = rng.normal(0, 0.12, (length, 4))
@@ -44,7 +46,7 @@ def write_explained(folder, factors=tuple(SITES), length=200, each=4, real=False
                     else:
                         values = noise + weight[:, None] * (present - 0.25) * rng.uniform(0.5, 1.5, (length, 1))
                     arrays[method].append(values)
-    columns = ["id", "factor", "bound", "probability", "logit", "sequence", "shown"]
+    columns = ["id", "factor", "bound", "probability", "logit", "sequence", "length", "shown"]
     table = pd.DataFrame(rows, columns=columns)
     table.astype({"probability": "float32", "logit": "float32"}).to_parquet(folder / "sequences.parquet")
     np.savez(folder / "attributions.npz", **{name: np.array(a, dtype="float32") for name, a in arrays.items()})

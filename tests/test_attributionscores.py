@@ -1,5 +1,7 @@
 """Attributions are scored as they should be: against scikit-learn, slow loops and counts by hand."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from sklearn.metrics import average_precision_score
 from lexome import attributionscores as scores
 from lexome.dna import encode, one_hot
 from lexome.dnamodels import fit_length
+from lexome.metrics import average_precision
 from lexome.motifs import Motif, scan
 
 BOOTSTRAP = {"replicates": 200, "level": 0.95, "seed": 0}
@@ -54,8 +57,9 @@ def test_values_equal_scikit_learns():
             means[name, method] = np.mean(rows)
             row = table.loc[(name, method)]
             assert row["value"] == pytest.approx(means[name, method])
-            assert row["chance"] == pytest.approx(0.2)
-            assert row["ratio"] == pytest.approx(row["value"] / 0.2)
+            chance = 7 / 39 + 32 / 39 * sum(1 / k for k in range(1, 41)) / 40
+            assert row["chance"] == pytest.approx(chance)
+            assert row["ratio"] == pytest.approx(row["value"] / chance)
             assert row["n"] == len(rows) == (29 if name == "A" else 15)
             assert row["low"] < row["value"] < row["high"]
     for method in ("ism", "random"):
@@ -71,6 +75,70 @@ def test_values_equal_scikit_learns():
     width = 2 * 1.96 * np.std(precisions) / np.sqrt(15)
     row = table.loc[("B", "ism")]
     assert row["high"] - row["low"] == pytest.approx(width, rel=0.3)
+
+
+@pytest.mark.parametrize(("positives", "items"), [(1, 2), (2, 2), (1, 5), (3, 7), (2, 8)])
+def test_chance_is_the_mean_over_all_orders(positives, items):
+    """Every choice of places for the positives is as likely."""
+    values = -np.arange(items, dtype=float)
+    every = [
+        average_precision_score(np.isin(np.arange(items), places), values)
+        for places in itertools.combinations(range(items), positives)
+    ]
+    assert scores.expected_precision([positives], [items])[0] == pytest.approx(np.mean(every))
+
+
+def test_chance_is_what_random_values_reach():
+    rng = np.random.default_rng(0)
+    sizes = np.array([6, 10, 15, 16])
+    chance = scores.expected_precision(sizes, np.full(4, 200))
+    assert chance == pytest.approx([0.054, 0.073, 0.098, 0.103], abs=0.001)
+    mask = np.arange(200) < np.repeat(sizes, 1000)[:, None]
+    found = average_precision(mask, rng.random(mask.shape), axis=1).reshape(4, 1000)
+    error = found.std(axis=1) / np.sqrt(1000)
+    assert (np.abs(found.mean(axis=1) - chance) < 4 * error).all()
+    assert (chance - sizes / 200 > 4 * error).all()
+    table = scores.score(
+        {"A": {"importances": {"random": rng.random(mask.shape)}, "truths": {"implants": mask}}},
+        {"A": np.arange(len(mask))},
+        BOOTSTRAP,
+    )
+    assert table["ratio"].to_numpy() == pytest.approx(1, abs=0.05)
+
+
+def test_positions_that_are_left_out_are_not_ranked():
+    rng = np.random.default_rng(5)
+    one = case(rng, 20, truth="shuffled_hits")
+    mask = one["truths"]["shuffled_hits"]
+    out = (rng.random(mask.shape) < 0.3) & ~mask
+    one["importances"]["ism"] = one["importances"]["ism"] + 9 * out  # the best ranked, were they ranked
+    table = scores.score({"A": one | {"left_out": {"shuffled_hits": out}}}, {"A": np.arange(20)}, BOOTSTRAP)
+    table = table.set_index(["factor", "method"])
+    for method, values in one["importances"].items():
+        rows = [average_precision_score(t[~o], v[~o]) for t, v, o in zip(mask, values, out, strict=True)]
+        assert table.loc[("A", method), "value"] == pytest.approx(np.mean(rows))
+    chance = scores.expected_precision(mask.sum(axis=1), (~out).sum(axis=1)).mean()
+    assert table["chance"].to_numpy() == pytest.approx(chance)
+    # Importance that marks what is left out, and nothing else, is worth no less than chance.
+    marks = {"importances": {"ism": out + 0.01 * rng.random(out.shape)}, "truths": {"shuffled_hits": mask}}
+    kept, masked = (
+        scores.score({"A": marks | more}, {"A": np.arange(20)}, BOOTSTRAP)["ratio"].iloc[0]
+        for more in ({}, {"left_out": {"shuffled_hits": out}})
+    )
+    assert kept < 0.8 < masked
+    everything = {"left_out": {"shuffled_hits": ~mask}}  # no negatives
+    assert scores.score({"A": marks | everything}, {"A": np.arange(20)}, BOOTSTRAP)["n"].tolist() == [0]
+
+
+def test_a_factor_with_nothing_to_find_is_told():
+    rng = np.random.default_rng(6)
+    cases = {"A": case(rng, 12, truth="hits"), "B": case(rng, 12, truth="hits")}
+    cases["B"]["truths"]["hits"][:] = False
+    table = scores.score(cases, {name: np.arange(12) for name in cases}, BOOTSTRAP).set_index(["factor", "method"])
+    assert table.loc["B", "n"].tolist() == [0, 0]
+    assert table.loc["B", ["value", "low", "high", "chance", "ratio"]].isna().all().all()
+    numbers = ["value", "chance", "ratio", "n"]
+    assert table.loc[("all", "ism"), numbers].tolist() == table.loc[("A", "ism"), numbers].tolist()
 
 
 def test_no_interval_from_few_groups():
@@ -118,7 +186,6 @@ def test_hits_lie_where_sites_are():
     assert [np.flatnonzero(row).tolist() for row in found["ONE"]] == [[*range(5, 15)], [*range(12, 22)], []]
     assert not found["TWO"].any()
     assert not found["LONG"].any()
-    assert scores.motif_hits({"ONE": motif()}, one_hot(sequences), threshold=1e-8)["ONE"].sum() == 0
     assert scores.motif_hits({"ONE": motif()}, np.zeros((0, 4, 30)))["ONE"].shape == (0, 30)
 
 
@@ -129,6 +196,33 @@ def test_hits_are_as_rare_as_their_threshold():
     loose = Motif("x", "x", np.random.default_rng(1).dirichlet(np.full(4, 0.4), size=9) * 50)
     share = scores.motif_hits({"x": loose}, one_hot(codes), threshold=1e-3)["x"].mean()
     assert 0.3 * 2 * 9 * 1e-3 < share < 1.1 * 2 * 9 * 1e-3
+
+
+def test_a_short_motif_hits_its_best_site():
+    from lexome.dna import reverse_complement
+
+    six = motif("ATTACG")
+    assert 4**-6 < scores.hit_threshold(six) < 1.01 * 4**-6
+    codes = np.random.default_rng(0).integers(4, size=(100, 200)).astype(np.uint8)
+    found = scores.motif_hits({"ONE": six}, one_hot(codes))["ONE"]
+    expected = np.zeros_like(found)
+    for row, sequence in enumerate("".join("ACGT"[code] for code in own) for own in codes):
+        for start in range(195):
+            if sequence[start : start + 6] in ("ATTACG", reverse_complement("ATTACG")):
+                expected[row, start : start + 6] = True
+    assert expected.any()
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_thresholds_are_loosened_for_short_motifs_alone():
+    assert scores.hit_threshold(motif()) == scores.hit_threshold(motif(SITE[:7])) == scores.HIT
+    assert scores.hit_threshold(motif(SITE[:5])) == pytest.approx(4**-5, rel=0.01)
+    assert scores.hit_threshold(motif(SITE[:4])) == scores.HIT  # its hits would be everywhere
+    assert not scores.motif_hits({"ONE": motif(SITE[:4])}, one_hot([SITE * 3]))["ONE"].any()
+    # Two letters that are as good: half as rare.
+    flat = Motif("f", "f", np.array([[50, 50, 0, 0], *[[100, 0, 0, 0]] * 5]))
+    assert scores.hit_threshold(flat) == pytest.approx(2 * 4**-6, rel=0.01)
+    assert scores.hit_threshold(Motif("n", "n", np.ones((6, 4)))) == scores.HIT  # says nothing at all
 
 
 def test_shuffled_columns_are_a_control():

@@ -143,6 +143,18 @@ def test_ceilings_of_subsets_are_those_of_an_oracle(rows):
     assert found["valid"] == {"ceiling": None, "repeats": 0, "agreeing": 0}
 
 
+def test_the_other_strand_repeats_and_lowers_no_ceiling():
+    texts, labels = ["AACG", "CGTT", "AACG", "GATC"], [[0], [1], [0], [1]]
+    found = ceilings_by_subset(texts, labels, ["train", "test", "test", "test"], both_strands=True)
+    assert found["test"] == {"ceiling": 1.0, "repeats": 2, "agreeing": 1}
+    assert ceilings_by_subset(texts, labels, ["train", "test", "test", "test"])["test"]["repeats"] == 1
+    found, _ = audit(texts, labels, length_unit="nucleotides")
+    assert (found["spare_examples"], found["spare_on_either_strand"], found["conflicting_texts"]) == (1, 2, 0)
+    assert found["ceilings"]["accuracy"] == 1
+    assert {row["what"]: row["n"] for row in found["rows"]}["repetitions beyond the first, on either strand"] == 2
+    assert "spare_on_either_strand" not in audit(texts, labels)[0]
+
+
 def test_a_conflict_across_subsets_lowers_no_ceiling():
     found = ceilings_by_subset(["a B", "A b", "c"], [[0], [1], [1]], ["train", "test", "test"])
     assert found["test"] == {"ceiling": 1.0, "repeats": 1, "agreeing": 0}

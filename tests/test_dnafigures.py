@@ -23,10 +23,10 @@ def one_panel(**changes):
     return Panel(**(told | changes))
 
 
-def explained(probabilities, bound, shown=True):
+def explained(probabilities, bound, shown=True, length=10):
     n = len(probabilities)
     rows = pd.DataFrame({"id": [f"s{i}" for i in range(n)], "factor": "SRF", "bound": bound, "sequence": SEQUENCE})
-    rows = rows.assign(probability=probabilities, shown=shown)
+    rows = rows.assign(probability=probabilities, shown=shown, length=length)
     arrays = np.arange(n * 40, dtype=float).reshape(n, 10, 4)
     implants = pd.DataFrame(
         [("s1", "SRF", 6, 9, 1, "target"), ("s1", "REST", 1, 3, -1, "distractor"), ("s0", "SRF", 0, 2, 1, "target")],
@@ -60,6 +60,18 @@ def test_a_panel_has_what_belongs_to_its_row():
     assert drawn.importance[0] == 40
     assert not drawn.right
     np.testing.assert_array_equal(drawn.codes, [0, 1, 2, 3, 4, 0, 1, 2, 3, 0])
+
+
+@pytest.mark.parametrize(
+    ("length", "spans"),
+    [
+        (7, ((2, 4, -1, False), (7, 10, 1, True))),  # padded by one N on the left, two on the right
+        (14, ((0, 1, -1, False), (4, 7, 1, True))),  # cut by two on either side
+        (18, ((2, 5, 1, True),)),  # nothing is left of the other
+    ],
+)
+def test_implants_are_drawn_where_the_network_reads_them(length, spans):
+    assert panel(explained([0.7, 0.2], [True, True], length=length), 1).spans == spans
 
 
 def test_the_window_lies_about_the_most_important_stretch():

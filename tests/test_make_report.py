@@ -430,7 +430,8 @@ def test_a_network_that_fails_is_told_so(tmp_path):
     text = " ".join(" ".join(Page(html).text).split())
     assert "finds the implanted sites, but less than 5 times chance of SRF, MAX, CTCF and GABPA" in text
     assert "A scan with the known motifs finds them better" in text
-    assert "for 3 of 4 factors (SRF, CTCF and GABPA; TOMTOM's q at most 3e-08); not for MAX" in text
+    assert "for 3 of 4 factors (SRF, CTCF and GABPA; TOMTOM's q at most 3e-08, in the pattern of most seqlets" in text
+    assert "no known motif is nearer); not for MAX" in text
     assert "raises its logit, and more than any other motif does, for 0 of 4 factors" in text
     assert "is failed by 4 of 4 factors" in text
 

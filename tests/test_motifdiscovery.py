@@ -1,6 +1,7 @@
 """Motifs planted in contributions are found again, in one direction, and named; where there is nothing, none are."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -119,8 +120,35 @@ def test_clusters_of_unlike_seqlets_are_no_motifs(known):
         (known["for"].probabilities(), True),
         (known["for"].probabilities()[:3], False),
         (noise, False),
+        # One position that stands out, or four of which the ends of a wide blur are two.
+        (np.concatenate([known["for"].probabilities()[:1], noise, known["for"].probabilities()[:2]]), False),
+        (np.concatenate([known["for"].probabilities()[:2], noise[:32], known["for"].probabilities()[:2]]), False),
+        (np.concatenate([known["for"].probabilities()[:2], noise[:10], known["for"].probabilities()[:2]]), True),
     ):
         assert motifdiscovery.is_motif(trim(Pattern(1, 20, probabilities, probabilities))) is expected
+
+
+def test_the_sign_is_that_of_the_trimmed_pattern(monkeypatch, caplog, known):
+    """What TF-MoDISco finds among the seqlets of the other sign is told by its own contributions."""
+    from modiscolite import tfmodisco
+
+    flanks, core = np.full((5, 4), 0.25), known["for"].probabilities()
+    letters = np.concatenate([flanks, core, flanks])
+    weights = np.concatenate([flanks * -4, core, flanks * -4])  # sums to -30, its core to 10
+
+    def found(seqlets, letters, weights):
+        return SimpleNamespace(seqlets=[None] * seqlets, sequence=letters, contrib_scores=weights)
+
+    blur = np.full((40, 4), 0.25)
+    parts = [found(40, letters, -weights)], [found(20, letters, weights), found(50, blur, blur), found(30, core, -core)]
+    monkeypatch.setattr(tfmodisco, "TFMoDISco", lambda *_, **__: parts)
+    with caplog.at_level(logging.INFO):
+        patterns = discover(*contributions())
+    assert [(pattern.sign, pattern.seqlets) for pattern in patterns] == [(1, 20), (-1, 40), (-1, 30)]
+    for pattern in patterns:
+        assert pattern.contributions.sum() == pytest.approx(pattern.sign * 10, abs=1e-4)
+    assert "3 of 4 patterns have contributions of the other sign" in caplog.text
+    assert "1 of 4 patterns left out" in caplog.text
 
 
 def test_a_reversed_motif_is_turned(known):

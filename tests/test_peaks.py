@@ -16,6 +16,7 @@ GUE = "sequence,label\nACGT,1\nACNT,0\n"
 # chr1: 40 letters, every place told by its neighbours; chr2 has unknown and masked letters.
 CHR1 = "ACGTTGCATCAGGATCCTTAAGCGCGATATCTGAGACCAT"
 CHR2 = "NNNNacgtacgtRTTTGGGGCCCCAAAA"
+NONE_DROPPED = dict.fromkeys(("contig", "edge", "blacklist", "unknown", "repeated", "ignored"), 0)
 
 
 def refused(function, path, text):
@@ -70,14 +71,14 @@ def test_bed_and_narrow_peak(tmp_path):
     path.write_text("track name=x\n#c\n\nchr1\t10\t20\nchr2 0 5 name\nchr1\t3\t4\r\n")
     table = peaks.read_bed(path)
     assert table.drop(columns="line").to_numpy().tolist() == [
-        ["chr1", 10, 20, 14],
+        ["chr1", 10, 20, 15],
         ["chr2", 0, 5, 2],
         ["chr1", 3, 4, 3],
     ]
     assert table["line"].tolist() == [4, 5, 6]
     rest = "\tp\t0\t.\t1\t2\t3\t"
     path.write_text(f"chr1\t10\t20{rest}7\nchr1\t10\t20{rest}-1\n")
-    assert peaks.read_bed(path)["centre"].tolist() == [17, 14]
+    assert peaks.read_bed(path)["centre"].tolist() == [17, 15]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def bed(path, *rows):
 
 def test_windows_stand_about_the_centre_and_edges_are_left_out(tmp_path, genome):
     one = bed(
-        tmp_path / "one.bed", ("chr1", 10, 15), ("chr1", 11, 14), ("chr1", 0, 5), ("chr1", 36, 40), ("chr1", 2, 5)
+        tmp_path / "one.bed", ("chr1", 10, 15), ("chr1", 11, 14), ("chr1", 0, 5), ("chr1", 36, 39), ("chr1", 2, 5)
     )
     two = bed(tmp_path / "two.bed", ("chr1", 10, 15), ("chr2", 20, 23))
     windows, pool, dropped = peaks.peak_windows({"ONE": one, "TWO": two}, genome, 6)
@@ -134,7 +135,7 @@ def test_windows_stand_about_the_centre_and_edges_are_left_out(tmp_path, genome)
         ["TWO", "chr1", 9, CHR1[9:15]],
         ["TWO", "chr2", 18, "GGCCCC"],
     ]
-    assert dropped == {"edge": 1, "blacklist": 0, "unknown": 0, "repeated": 1}
+    assert dropped == NONE_DROPPED | {"edge": 1, "repeated": 1}
     assert pool.empty
 
 
@@ -153,7 +154,7 @@ def test_blacklisted_and_unknown_windows_are_left_out(tmp_path, genome):
     _, barred = bed(tmp_path / "black.bed", ("chr1", 3, 7), ("chr1", 22, 24), ("chr1", 1, 2))
     windows, _, dropped = peaks.peak_windows({"ONE": one}, genome, 6, barred)
     assert windows[["chromosome", "start"]].to_numpy().tolist() == [["chr1", 7], ["chr1", 27], ["chr2", 18]]
-    assert dropped == {"edge": 0, "blacklist": 1, "unknown": 1, "repeated": 0}
+    assert dropped == NONE_DROPPED | {"blacklist": 1, "unknown": 1}
 
 
 def test_random_windows_touch_no_peak_and_no_blacklisted_place(tmp_path):
@@ -179,11 +180,43 @@ def test_random_windows_touch_no_peak_and_no_blacklisted_place(tmp_path):
 
 def test_peaks_off_the_genome_are_named(tmp_path, genome):
     one = bed(tmp_path / "one.bed", ("chr1", 10, 11), ("1", 20, 21))
-    with pytest.raises(LexomeError, match=r"one\.bed, line 2: no chromosome '1' in .*which has chr1, chr2, chr3"):
+    message = r"one\.bed, line 2: no chromosome '1' in .*which has chr1, chr2, chr3; so it is with 1 of 2 peaks"
+    with pytest.raises(LexomeError, match=message):
         peaks.peak_windows({"ONE": one}, genome, 6)
     one = bed(tmp_path / "one.bed", ("chr1", 10, 11), ("chr1", 20, 41))
     with pytest.raises(LexomeError, match=r"one\.bed, line 2: the peak ends at 41, chr1 of .* has 40 nucleotides"):
         peaks.peak_windows({"ONE": one}, genome, 6)
+
+
+def test_a_window_as_wide_as_its_interval_is_the_interval(tmp_path, genome):
+    for width in (10, 11):
+        one = bed(tmp_path / "one.bed", ("chr1", 20, 20 + width))
+        windows, _, _ = peaks.peak_windows({"ONE": one}, genome, width)
+        assert windows[["start", "sequence"]].to_numpy().tolist() == [[20, CHR1[20 : 20 + width]]]
+    (tmp_path / "wide.bed").write_text("chr1\t300\t500\n")
+    assert peaks.read_bed(tmp_path / "wide.bed")["centre"].tolist() == [300 + 200 // 2]
+
+
+def test_few_peaks_on_contigs_that_the_genome_lacks_are_counted(tmp_path, genome):
+    rows = [("chrUn", 1, 9), ("chr1", 10, 11), ("chr1", 20, 21)]
+    one, two = bed(tmp_path / "one.bed", *rows), bed(tmp_path / "two.bed", *rows[1:])
+    windows, _, dropped = peaks.peak_windows({"ONE": one, "TWO": two}, genome, 6)
+    assert windows["factor"].tolist() == ["ONE", "ONE", "TWO", "TWO"]
+    assert dropped == NONE_DROPPED | {"contig": 1}
+    # All of one factor's, though not half of all together.
+    three = bed(tmp_path / "three.bed", ("chrUn", 1, 9))
+    with pytest.raises(LexomeError, match=r"three\.bed, line 1: .* so it is with 1 of 1 peaks"):
+        peaks.peak_windows({"ONE": one, "TWO": two, "THREE": three}, genome, 6)
+
+
+def test_blacklists_of_other_chromosomes_are_told_or_refused(tmp_path, genome):
+    one = bed(tmp_path / "one.bed", ("chr1", 10, 11))
+    # chr3 is of the genome, though without a peak: it counts as known.
+    _, barred = bed(tmp_path / "b.bed", ("chr3", 0, 2), ("chr9", 0, 5), ("chr9", 7, 9), ("chrM", 0, 5))
+    assert peaks.peak_windows({"ONE": one}, genome, 6, barred)[2] == NONE_DROPPED | {"ignored": 3}
+    _, barred = bed(tmp_path / "b.bed", ("1", 0, 5), ("2", 0, 5))
+    with pytest.raises(LexomeError, match=r"blacklist: no interval is on a chromosome of .*; the blacklist has 1, 2"):
+        peaks.peak_windows({"ONE": one}, genome, 6, barred)
 
 
 def test_genomes_are_checked(tmp_path):

@@ -86,16 +86,36 @@ def test_hits_are_held_against_shuffled_hits_and_not_against_the_motif_that_made
     found = insidepage.score_verdicts(real)
     assert [verdict["tone"] for verdict in found] == ["yes", "unknown", "yes"]
     assert not any("scan" in verdict["text"] for verdict in found)
-    assert (
-        found[-1]["text"]
-        == "Hits of motifs with shuffled columns are found less (15.0 times chance against 1.1 times)."
-    )
+    told = "(15.0 times chance against 1.1 times; random values 1.7 times)"
+    assert found[-1]["text"] == f"Hits of motifs with shuffled columns are found less {told}."
+    random = real["method"].eq("random") & real["truth"].eq("hits")
+    level = real.assign(high=real["high"].where(~random, 0.9))
+    assert insidepage.score_verdicts(level)[-1]["tone"] == "no"
+    assert "Random values are not clearly worse" in insidepage.score_verdicts(level)[-1]["text"]
+    # The same value stands against its own chance: of the hits it is more, of the shuffled ones less.
+    equal = real.copy()
+    equal.loc[equal["truth"] == "shuffled_hits", ["value", "low", "high", "chance"]] = 0.9, 0.86, 0.94, 0.5
+    assert insidepage.score_verdicts(equal)[-1]["tone"] == "yes"
     real.loc[real["truth"] == "shuffled_hits", ["value", "low", "high", "ratio"]] = 0.9, 0.85, 0.95, 15.0
     assert insidepage.score_verdicts(real)[-1]["tone"] == "no"
     real.loc[real["truth"] == "shuffled_hits", ["low", "high"]] = np.nan
     assert insidepage.score_verdicts(real)[-1]["tone"] == "unknown"
     both = pd.concat([scores(), real])
     assert not any("hits" in verdict["text"].lower() for verdict in insidepage.score_verdicts(both))
+
+
+def test_factors_without_hits_are_told(scores):
+    real = scores(truths=("hits", "shuffled_hits"))
+    real.loc[real["factor"] == "MAX", ["value", "low", "high", "chance", "ratio", "n"]] = [np.nan] * 5 + [0]
+    *others, last = insidepage.score_verdicts(real)
+    assert [verdict["tone"] for verdict in others] == ["yes", "unknown", "yes"]
+    assert last["tone"] == "unknown"
+    assert last["text"].startswith("No hits of MAX: not scored. Its motif is too short")
+    assert {row["factor"] for row in insidepage.score_rows(real, ["ism"])} == {"mean of all", "SRF"}
+    real[["value", "low", "high", "chance", "ratio"]], real["n"] = np.nan, 0
+    nothing, told = insidepage.score_verdicts(real[real["factor"] != "all"])
+    assert "nothing to score" in nothing["text"]
+    assert told["text"].startswith("No hits of SRF and MAX: not scored. Their motifs are too short")
 
 
 def test_convergence_goes_either_way():
@@ -115,7 +135,22 @@ def test_a_study_that_knows_no_motifs_gets_no_verdict_on_them(tmp_path):
     assert insidepage.motif_verdict(motifs, ["SRF"])["tone"] == "yes"
     half = insidepage.motif_verdict(motifs, ["SRF", "MAX"])
     assert half["tone"] == "no"
-    assert "for 1 of 2 factors (SRF; TOMTOM's q at most 3e-08); not for MAX" in half["text"]
+    assert "for 1 of 2 factors (SRF; TOMTOM's q at most 3e-08, in the pattern of most seqlets" in half["text"]
+    assert half["text"].endswith("no known motif is nearer); not for MAX.")
+    # Against the label, too far down the ranks, no match, or not the pattern of most seqlets.
+    for change in ({"sign": -1}, {"own_rank": 12}, {"own_q": 0.06}, {"own_q": np.nan}, {"seqlets": 20}):
+        other = motifs.copy()
+        other.loc[0, list(change)] = list(change.values())
+        if "seqlets" in change:
+            other.loc[1, "sign"] = 1
+        verdict = insidepage.motif_verdict(other, ["SRF"])
+        assert verdict["tone"] == "no", change
+        assert "for 0 of 1 factors; not for SRF" in verdict["text"]
+        assert ("smaller patterns only" in verdict["text"]) == ("seqlets" in change)
+    family = insidepage.motif_verdict(motifs.assign(own_rank=4, own_q=0.0114), ["SRF"])
+    assert family["tone"] == "yes"
+    assert "q at most 0.02" in family["text"]
+    assert "among the 4 nearest known motifs" in family["text"]
     nameless = motifs.assign(match="", own=False)
     assert insidepage.motif_verdict(nameless, ["SRF"])["tone"] == "unknown"
     assert insidepage.motif_verdict(motifs.iloc[:0], ["SRF"])["tone"] == "no"

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from lexome.backgrounds import DINUCLEOTIDES
-from lexome.dna import decode, gc_content, one_hot, reverse_complement
+from lexome.dna import decode, gc_content, one_hot, reverse_complement, sequence_group
 from lexome.errors import LexomeError
 from lexome.plan import file_paths
 from lexome.runtime import read_json
 from lexome.settings import check, load_yaml
-from prepare_tf_binding import prepare_tf_binding
+from prepare_tf_binding import megabases, prepare_tf_binding
 
 SCHEMA = load_yaml(Path(__file__).parents[1] / "config" / "schemas" / "prepare.schema.yaml")["tf_binding"]
 NAMES = ("ONE", "TWO", "OUT")
@@ -251,6 +251,91 @@ def test_one_hot_files_of_several_factors(prepare):
         prepare(**settings | {"factors": ["NEW"]})
 
 
+PLACES = random_sequences(30, 120, 99)
+
+
+def gue_files(folder, tables):
+    """Files of a task from {factor: {subset: [(sequence, label)]}}."""
+    files = {}
+    for factor, subsets in tables.items():
+        for subset, rows in subsets.items():
+            path = folder / f"{factor}_{subset}.csv"
+            path.write_text("\n".join(["sequence,label", *(f"{s},{label}" for s, label in rows), ""]))
+            files.setdefault(factor, {})[subset] = str(path)
+    return files
+
+
+def cut(place, start=0, strand=1):
+    """A window of 80 of a place; two share 80 - the difference of their starts."""
+    sequence = PLACES[place][start : start + 80]
+    return sequence if strand == 1 else reverse_complement(sequence)
+
+
+@pytest.fixture
+def overlapping_tasks(prepare):
+    """Task B's training rows overlap, in turn, what A tests, what A validates, what B tests, and nothing."""
+    tables = {
+        "A": {
+            "train": [(cut(20), 1), (cut(21), 0)],
+            "valid": [(cut(2), 1), (cut(3), 0), (cut(10, 9), 1)],
+            "test": [(cut(0), 1), (cut(1), 0)],
+        },
+        "B": {
+            "train": [
+                (cut(0, 40, -1), 1),
+                (cut(1, 40), 1),
+                (cut(2, 30), 0),
+                (cut(10, 5), 0),
+                (cut(22), 1),
+                (cut(23), 0),
+            ],
+            "valid": [(cut(0, 20), 0), (cut(24), 1)],
+            "test": [(cut(10), 1), (cut(11), 0)],
+        },
+    }
+    given = {"rule": "tf_binding", "source": "gue", "seed": 0, "negatives": "given"}
+    return lambda *factors: prepare(**given, factors=list(factors), files=gue_files(prepare.folder, tables))
+
+
+def test_what_another_factor_is_judged_on_is_not_trained_on(overlapping_tasks):
+    examples, _, _, counts = overlapping_tasks("A", "B")
+    gone = {"A_valid_row000003", "B_train_row000001", "B_train_row000002", "B_train_row000003", "B_valid_row000001"}
+    alone = [overlapping_tasks(factor)[0] for factor in "AB"]
+    assert set(pd.concat(alone)["id"]) - set(examples["id"]) == gone
+    assert [len(table) for table in alone] == [7, 10]
+    dropped = {row["step"]: row["n"] for row in counts if "dropped" in row["step"]}
+    assert sum(dropped.values()) == len(gone)
+    assert dropped["B, train: dropped for test"] == 2
+    assert dropped["B, train: dropped for valid"] == 1
+    notes = {row["step"]: row["note"] for row in counts}
+    assert "valid sequences of another factor" in notes["B, train: dropped for valid"]
+    # The overlap of B with its own test stays, in one group.
+    group = examples.set_index("id")["group"]
+    assert group["B_train_row000004"] == group["B_test_row000001"]
+    assert group.nunique() == len(group) - 1
+
+
+def test_peaks_that_overlap_share_a_group_with_their_shuffles(deepbind, prepare):
+    files = {}
+    for number, factor in enumerate(("ONE", "TWO")):
+        for subset, places in (("AC", range(6)), ("B", range(6 + 6 * number, 10 + 6 * number))):
+            rows = [f"A\tseq_{p:05d}_peak\t{cut(p, 30 * number, 1 - 2 * number)}\t1" for p in places]
+            path = prepare.folder / f"{factor}_{subset}.tsv"
+            path.write_text("\n".join(["FoldID\tEventID\tseq\tBound", *rows, ""]))
+            files.setdefault(factor, {})["train" if subset == "AC" else "test"] = str(path)
+    examples, _, _, counts = deepbind(files=files, factors=["ONE", "TWO"])
+    train = examples[examples["subset"] == "train"]
+    assert train.groupby("group")["id"].agg(len).tolist() == [4] * 6
+    assert {row["step"]: row["n"] for row in counts}["groups joined"] == 6
+    # Alone, a factor has a group for every peak, of the peak's own name.
+    one = deepbind(files=files, factors=["ONE"])[0]
+    assert one["group"].nunique() == 10
+    assert (one["group"] == one["sequence"].map(sequence_group)).sum() == 10
+    # A negative of another factor's peaks must not overlap its own.
+    with pytest.raises(LexomeError, match="6 GC-matched negatives are wanted and the pool has 0"):
+        deepbind(files=files, factors=["ONE"], negatives="gc_matched")
+
+
 @pytest.fixture
 def on_genome(prepare):
     genome = {f"chr{i}": random_sequences(1, 1500, i, "AACGT")[0] for i in range(1, 4)}
@@ -277,7 +362,8 @@ def test_peaks_are_grouped_and_held_out_by_chromosome(on_genome, negatives):
     genome, run = on_genome
     examples, _, _, counts = run(negatives=negatives)
     assert {row["step"]: row["n"] for row in counts}["edge dropped"] == 1
-    assert examples["group"].value_counts().to_dict() == {"chr1": 4, "chr2": 4, "chr3": 2}
+    assert examples["group"].value_counts().to_dict() == {"chr1:0": 4, "chr2:0": 4, "chr3:0": 2}
+    examples["group"] = examples["group"].str.split(":").str[0]
     assert dict(zip(examples["group"], examples["subset"], strict=True)) == {
         "chr1": "train",
         "chr2": "valid",
@@ -297,11 +383,33 @@ def test_peaks_are_grouped_and_held_out_by_chromosome(on_genome, negatives):
 
 def test_peaks_without_holdout_and_faults_in_it(on_genome):
     _, run = on_genome
-    assert "subset" not in run(holdout=None)[0]
+    whole = run(holdout=None)[0]
+    assert "subset" not in whole
+    assert set(whole["group"]) == {"chr1", "chr2", "chr3"}
     with pytest.raises(LexomeError, match=r"holdout\.test: no example on chr9; there are some on chr1, chr2, chr3"):
         run(holdout={"test": ["chr9"]})
     with pytest.raises(LexomeError, match="chr2 is held out for valid and test"):
         run(holdout={"valid": ["chr2"], "test": ["chr2"]})
+
+
+def test_bins_hold_what_overlaps():
+    rows = [("chr1", 999_950), ("chr1", 1_000_020), ("chr1", 1_000_090), ("chr1", 1_000_190), ("chr2", 3_000_000)]
+    # In any order, and with a shuffle that has its peak's start; the fourth begins where the third ends.
+    table = pd.DataFrame([rows[i] for i in (3, 1, 4, 0, 2, 1)], columns=["chromosome", "start"], index=list("abcdef"))
+    found = megabases(table["chromosome"], table["start"], 100)
+    assert found.to_dict() == dict(zip("abcdef", ("chr1:1", "chr1:0", "chr2:3", *["chr1:0"] * 3), strict=True))
+
+
+def test_peaks_elsewhere_and_blacklists_elsewhere_are_counted(on_genome, prepare):
+    _, run = on_genome
+    with (prepare.folder / "p.bed").open("a") as handle:
+        handle.write("chrUn_1\t5\t9\n")
+    (prepare.folder / "b.bed").write_text("chr1\t295\t299\nchr7\t0\t9\n")
+    steps = {row["step"]: row for row in run(blacklist=str(prepare.folder / "b.bed"))[3]}
+    assert steps["contig dropped"]["n"] == 1
+    assert steps["contig dropped"]["note"] == "contig not in the genome"
+    assert steps["blacklist dropped"]["n"] == 1
+    assert steps["blacklist ignored"]["n"] == 1
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,9 @@ def test_sequences(score):
     assert told in summary
     assert "2 x mended" in summary
     assert "0.111" not in summary
+    # 30 letters, three of them N; seven known letters in a window of 30.
+    assert first["unknown"].to_numpy() == pytest.approx(0.1)
+    assert f"in the windows of 102 of 102: {1 - 7 / 30:.0%} at most (column `unknown`)" in summary
 
 
 def test_variants(score):
@@ -136,7 +139,9 @@ def effect_table(lengths, factors=("ONE", "TWO"), strongest=None):
             for alt in "CGT":
                 for number, factor in enumerate(factors):
                     effect = -3 - number if strongest == at else 0.1
-                    rows.append((f"{name}:{at}", name, at + 1, "A", alt, factor, 1.0, 1 + effect, effect, 0.7, 0.5))
+                    rows.append(
+                        (f"{name}:{at}", name, at + 1, "A", alt, factor, 1.0, 1 + effect, effect, 0.7, 0.5, 0.0)
+                    )
     return pd.DataFrame(rows, columns=TABLE.names)
 
 

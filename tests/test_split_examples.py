@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lexome.dna import reverse_complement
 from lexome.errors import LexomeError
 from lexome.runtime import read_json, write_json
 from split_examples import split_examples
@@ -140,3 +141,22 @@ def test_an_official_split_takes_the_column_subset(study):
     assert leakage["subsets"]["valid"]["identical"] == 0
     assert leakage["subsets"]["test"]["identical"] == (assignment["subset"][2] == "train")
     assert [label["index"] for label in labels["labels"]] == [0, 1, 2]
+
+
+def test_dna_is_compared_on_both_strands(study):
+    examples = pd.read_parquet(study / "examples.parquet")
+    rng = np.random.default_rng(0)
+    half = ["".join(rng.choice(list("ACGT"), 40)) for _ in range(12)]
+    examples["sequence"] = [half[i // 2] if i % 2 else reverse_complement(half[i // 2]) for i in range(24)]
+    examples.to_parquet(study / "examples.parquet")
+    settings = SETTINGS | {"grouped": False, "leakage": SETTINGS["leakage"] | {"k": 12}}
+    assignment, _, one = run(study, settings)
+    write_json(study / "labels.json", read_json(study / "labels.json") | {"length_unit": "nucleotides"})
+    _, _, both = run(study, settings)
+    names = assignment.set_index("id")["subset"]
+    for subset in ("valid", "test"):
+        own = [int(i[1:]) for i in names.index[names == subset]]
+        expected = sum(names[f"p{i ^ 1:02}"] == "train" for i in own)
+        found = both["subsets"][subset]
+        assert found["repeats"] == found["identical"] == found["near_duplicates"] == expected > 0
+        assert one["subsets"][subset]["repeats"] == one["subsets"][subset]["near_duplicates"] == 0

@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lexome import splits
+from lexome.dna import reverse_complement
 from lexome.errors import LexomeError
 
 FRACTIONS = {"train": 0.6, "valid": 0.2, "test": 0.2}
@@ -92,6 +93,34 @@ def test_audit_finds_planted_copies_and_fragments():
     assert np.isnan(nearest_train[:20]).all()
     assert nearest_train[25] == 1
     assert report["subsets"]["valid"]["identical"] == 0
+
+
+def test_the_other_strand_of_dna_leaks_too():
+    rng = np.random.default_rng(1)
+    texts = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(12)]
+    texts[10], texts[11] = reverse_complement(texts[3]), reverse_complement(texts[4])[20:] + texts[11][:20]
+    subset = np.array(["train"] * 8 + ["valid"] * 2 + ["test"] * 2)
+    settings = LEAKAGE | {"k": 12}
+    ids = [f"s{i}" for i in range(12)]
+    one, report = splits.audit_leakage(ids, texts, subset, settings)
+    assert (one[10], report["subsets"]["test"]["identical"]) == (0, 0)
+    assert "strand" not in report["method"]
+    both, report = splits.audit_leakage(ids, texts, subset, settings, both_strands=True)
+    test = report["subsets"]["test"]
+    assert (both[10], test["identical"], test["near_duplicates"]) == (1, 1, 2)
+    # 29 of 49 windows lie wholly in the stretch of 40.
+    assert both[11] == pytest.approx(29 / 49)
+    assert [row["nearest"] for row in test["worst"]] == ["s3", "s4"]
+    assert (both[8:10] == one[8:10]).all()
+    assert report["method"].endswith("12-mers on either strand in the nearest training example")
+    with pytest.raises(LexomeError, match="DNA has no words"):
+        splits.audit_leakage(ids, texts, subset, settings | {"unit": "word"}, both_strands=True)
+
+
+@given(st.text("ACGT", min_size=1, max_size=30), st.integers(1, 6))
+def test_both_strands_have_the_same_shingles(text, k):
+    matrix = splits.shingles([text, reverse_complement(text)], k, both_strands=True).toarray()
+    assert (matrix[0] == matrix[1]).all()
 
 
 def test_labels_are_chosen_on_train_alone():

@@ -17,12 +17,13 @@ from lexome.errors import LexomeError
 from lexome.variants import (
     TABLE,
     Scorer,
-    allele_window,
+    allele_windows,
     effects,
     score_substitutions,
     score_variants,
     substitution_table,
     substitutions,
+    unknown_share,
     unknown_stretches,
     variant_windows,
     write_effects,
@@ -168,7 +169,8 @@ def test_the_allele_lies_in_the_middle(sequence, data, length):
     start = data.draw(st.integers(0, len(sequence)))
     end = data.draw(st.integers(start, len(sequence)))
     allele = data.draw(st.text("ACGT", max_size=4))
-    window = allele_window(sequence, start, end, allele, length)
+    window, other = allele_windows(sequence, start, end, allele, len(allele), length)
+    assert window == other
     assert len(window) == length
     left, right = "N" * 40 + sequence[:start], sequence[end:] + "N" * 40
     # As many letters on the left as on the right, or one more.
@@ -178,16 +180,41 @@ def test_the_allele_lies_in_the_middle(sequence, data, length):
     assert window == (left[len(left) - before :] + allele + right)[:length]
 
 
+@given(st.text("ACGT", min_size=1, max_size=30), st.data(), st.integers(8, 21))
+def test_one_flank_stays_in_each_window_of_an_indel(sequence, data, length):
+    start = data.draw(st.integers(0, len(sequence)))
+    end = data.draw(st.integers(start, min(start + 4, len(sequence))))
+    alleles = sequence[start:end], data.draw(st.text("ACGT", max_size=4))
+    span = max(map(len, alleles))
+    (ref_left, ref_right), (alt_left, alt_right) = (
+        allele_windows(sequence, start, end, allele, span, length) for allele in alleles
+    )
+    before = (length - span + 1) // 2
+    after = length - span - before
+    assert ref_left[:before] == alt_left[:before]
+    assert ref_right[length - after :] == alt_right[length - after :]
+    padded = "N" * 30 + sequence + "N" * 30
+    changed = "N" * 30 + sequence[:start] + alleles[1] + sequence[end:] + "N" * 30
+    for left, right, whole, size in (
+        (ref_left, ref_right, padded, end - start),
+        (alt_left, alt_right, changed, len(alleles[1])),
+    ):
+        assert left == whole[30 + start - before :][:length]
+        assert right == whole[30 + start + size + after - length : 30 + start + size + after]
+        assert (left == right) or size < span
+
+
 def write_genome(path, **chromosomes):
     path.write_text("".join(f">{name} some words\n{sequence}\n" for name, sequence in chromosomes.items()))
     return path
 
 
 def collect(variants, genome, length=10):
-    """All windows by row, and all faults."""
+    """All windows by row (REF, ALT; left and right if they differ), and all faults."""
     windows, faults = {}, {}
     for rows, given_, changed, bad in variant_windows(variants, genome, length):
-        windows |= dict(zip(rows.tolist(), zip(given_, changed, strict=True), strict=True))
+        for row, pairs in zip(rows.tolist(), zip(given_, changed, strict=True), strict=True):
+            windows[row] = tuple(pair[0] if pair[0] == pair[1] else pair for pair in pairs)
         faults |= bad
     return windows, faults
 
@@ -204,8 +231,8 @@ def test_windows_come_from_the_right_chromosome(tmp_path):
         1: ("NNNNNACGTA", "NNNNNTCGTA"),
         2: ("ATTACANNNN", "ATTACCNNNN"),
         3: ("CAAAAANNNN", "CAAAAGNNNN"),
-        4: ("GGGGCCCCCA", "GGGGCTCCCC"),
-        5: ("GGGGGCCCCC", "GGGGGCCCCA"),
+        4: (("GGGGCCCCCA", "GGGGGCCCCC"), "GGGGCTCCCC"),
+        5: ("GGGGGCCCCC", ("GGGGGCCCCA", "TGGGGGCCCC")),
     }
 
 
@@ -361,9 +388,12 @@ def test_variants_of_a_genome(scorer, tmp_path):
         "1 80 T A",  # elsewhere
         "1 20 A C",  # not the genome's
     ]
-    before, after, faults = score_variants(table_of(*rows), genome, scorer)
+    before, after, unknown, faults = score_variants(table_of(*rows), genome, scorer)
     assert set(faults) == {6}
     assert np.isnan(before[6]).all()
+    assert np.isnan(unknown[6])
+    # 15 letters on the left of each, 100 in all.
+    assert unknown[:6].tolist() == [0] * 6
     change = (after - before)[:6, 1]
     assert (change[[0, 2, 3, 4]] < -1).all()
     assert change[1] > 1
@@ -374,12 +404,47 @@ def test_variants_of_a_genome(scorer, tmp_path):
     np.testing.assert_allclose(after[0], scorer.logits(encode([changed]))[0], atol=1e-5)
 
 
+def test_indels_are_the_mean_of_two_anchorings(scorer, tmp_path):
+    """Against logits of windows cut by hand; near the start the padding is counted."""
+    sequence = random_dna(12, 5) + SITES["ONE"] + random_dna(40, 6)
+    genome = write_genome(tmp_path / "g.fa", chr1=sequence)
+    ref = sequence[13:16]
+    before, after, unknown, _ = score_variants(table_of(f"1 14 {ref} {ref[0]}"), genome, scorer)
+    start, longest, length = 14, 2, scorer.length
+    padded, changed = ("N" * 30 + text + "N" * 30 for text in (sequence, sequence[:start] + sequence[start + 2 :]))
+    flank = (length - longest + 1) // 2
+    window = padded[30 + start - flank :][:length]
+    left = changed[30 + start - flank :][:length]
+    right = changed[30 + start - flank - longest :][:length]
+    assert right.endswith(window[flank + longest :])
+    np.testing.assert_allclose(before, scorer.logits(encode([window])), atol=1e-5)
+    expected = scorer.logits(encode([left, right]))
+    np.testing.assert_allclose(after[0], expected.mean(axis=0), atol=1e-5)
+    assert unknown[0] == pytest.approx((2 * window.count("N") + left.count("N") + right.count("N")) / (4 * length))
+    assert "N" in right
+
+
+@pytest.mark.parametrize("size", [11, 30, 31, 75])
+def test_unknown_letters_of_substitution_windows_are_counted(size):
+    sequence = list(random_dna(size, 1))
+    sequence[size // 2 : size // 2 + 3] = "NNN"
+    sequence = "".join(sequence)
+    positions, _ = substitutions(sequence)
+    if size <= 30:
+        expected = [sequence.count("N") + 30 - size] * len(positions)
+    else:
+        padded = "N" * 30 + sequence + "N" * 30
+        expected = [padded[30 + at - 15 :][:30].count("N") for at in positions]
+    np.testing.assert_allclose(unknown_share(sequence, 30), np.array(expected) / 30, atol=1e-6)
+
+
 def test_tables_say_the_same_in_both_forms(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "ROWS", 5)
     variants = table_of("1 5 A G", "1 6 C T", "2 7 G A")
     before = np.array([[0, 1], [2, -3], [0.5, 0.25]], dtype=np.float32)
     after = before - np.array([1, 2], dtype=np.float32)
-    table = effects(variants, before, after, ["ONE", "TWO"], "multi_label")
+    table = effects(variants, before, after, [0, 0.25, 1], ["ONE", "TWO"], "multi_label")
+    assert table["unknown"].tolist() == [0, 0, 0.25, 0.25, 1, 1]
     assert table["factor"].tolist() == ["ONE", "TWO"] * 3
     assert table["effect"].tolist() == [-1, -2] * 3
     np.testing.assert_allclose(table["probability_ref"], 1 / (1 + np.exp(-before.ravel())), rtol=1e-5)
@@ -397,6 +462,6 @@ def test_tables_say_the_same_in_both_forms(tmp_path, monkeypatch):
 
 def test_probabilities_of_classes_sum_to_one():
     logits = np.array([[0.3, 2.0]], dtype=np.float32)
-    table = effects(table_of("1 5 A G"), logits, logits - 1, ["a", "b"], "multi_class")
+    table = effects(table_of("1 5 A G"), logits, logits - 1, [0], ["a", "b"], "multi_class")
     assert table["probability_ref"].sum() == pytest.approx(1)
     np.testing.assert_allclose(table["probability_ref"], table["probability_alt"], rtol=1e-5)

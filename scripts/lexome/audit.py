@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from lexome.dna import canonical
 from lexome.texts import normalise, text_group
 
 COLUMNS = ("group", "examples", "labels", "ids", "text")
@@ -30,7 +31,8 @@ def audit_labels(
     labels
         Label indices (into the vocabulary) of each example, n.
     vocabulary
-        `labels.json` of the study: `task` and `labels`.
+        `labels.json` of the study: `task` and `labels`, and perhaps `length_unit`: sequences of `nucleotides` are
+        compared on both strands, too.
     noun
         What the table calls an input: `text` or `sequence`.
 
@@ -39,7 +41,9 @@ def audit_labels(
     audit : dict
         `examples`, `distinct_texts`, `repeated_texts` (texts that several examples have), `repeated_examples` (those
         examples), `spare_examples` (repetitions beyond the first), `identical_repetitions` (spare examples whose text
-        is the same to the letter), `conflicting_texts` (equal texts whose labels differ), `conflicting_examples`;
+        is the same to the letter), for DNA `spare_on_either_strand` (spare examples if a sequence and its reverse
+        complement are one; a model may answer them differently, so that they bear on no ceiling), `conflicting_texts`
+        (equal texts whose labels differ), `conflicting_examples`;
         `ceilings`: the best possible `accuracy` (share of examples whose labels are all right) and, for
         `multi_class`, `balanced_accuracy` (mean over classes of the share that is right) of a model that gives equal
         texts equal answers; `majority`: the share of the commonest label (or set of labels); and `rows`: the same for
@@ -64,6 +68,7 @@ def audit_labels(
         "repeated_examples": int(texts_of["size"][repeated].sum()),
         "spare_examples": n - len(texts_of),
         "identical_repetitions": n - int(table["text"].nunique()),
+        **_on_either_strand(table["text"], vocabulary),
         "conflicting_texts": int(conflicting.sum()),
         "conflicting_examples": int(texts_of["size"][conflicting].sum()),
         "ceilings": {},
@@ -84,7 +89,7 @@ def audit_labels(
 
 
 def ceilings_by_subset(
-    texts: Sequence[str], labels: Sequence[Sequence[int]], subset: Sequence[str]
+    texts: Sequence[str], labels: Sequence[Sequence[int]], subset: Sequence[str], both_strands: bool = False
 ) -> dict[str, dict[str, float]]:
     """What equal texts mean for the examples that models are judged on.
 
@@ -95,6 +100,9 @@ def ceilings_by_subset(
     ----------
     texts, labels, subset
         The examples, n each: texts or sequences, label indices, and `train`, `valid` or `test`.
+    both_strands
+        Texts are DNA in upper case, and train has a sequence too where it has its reverse complement. The ceiling
+        stays that of equal sequences: a model may answer the two strands differently.
 
     Returns
     -------
@@ -105,18 +113,25 @@ def ceilings_by_subset(
     """
     table = pd.DataFrame({"key": [normalise(text) for text in texts], "subset": list(subset)})
     table["answer"] = pd.factorize(pd.Series([tuple(sorted(map(int, row))) for row in labels], dtype=object))[0]
+    table["either"] = [canonical(text) for text in texts] if both_strands else table["key"]
     train = table[table["subset"] == "train"]
-    known, taught = set(train["key"]), set(zip(train["key"], train["answer"], strict=True))
+    known, taught = set(train["either"]), set(zip(train["either"], train["answer"], strict=True))
     found = {}
     for name in ("valid", "test"):
         own = table[table["subset"] == name]
         right = own.groupby(["key", "answer"]).size().groupby("key").max().sum()
         found[name] = {
             "ceiling": float(right / len(own)) if len(own) else None,
-            "repeats": int(own["key"].isin(known).sum()),
-            "agreeing": sum(pair in taught for pair in zip(own["key"], own["answer"], strict=True)),
+            "repeats": int(own["either"].isin(known).sum()),
+            "agreeing": sum(pair in taught for pair in zip(own["either"], own["answer"], strict=True)),
         }
     return found
+
+
+def _on_either_strand(texts: pd.Series, vocabulary: Mapping) -> dict[str, int]:
+    if vocabulary.get("length_unit") != "nucleotides":
+        return {}
+    return {"spare_on_either_strand": len(texts) - int(texts.map(canonical).nunique())}
 
 
 def _rows(found: Mapping, noun: str, single: bool) -> list[dict]:
@@ -128,6 +143,9 @@ def _rows(found: Mapping, noun: str, single: bool) -> list[dict]:
         ("spare_examples", "repetitions beyond the first", f"{found['identical_repetitions']:,} to the letter"),
         ("conflicting_examples", "examples with conflicting labels", _number(found["conflicting_texts"], noun)),
     ]
+    if "spare_on_either_strand" in found:
+        note = "a sequence and its reverse complement taken as one"
+        rows.insert(3, ("spare_on_either_strand", "repetitions beyond the first, on either strand", note))
     shown = [{"what": "examples", "n": found["examples"], "share": None, "note": ""}]
     shown += [{"what": what, "n": found[key], "share": found[key] / total, "note": note} for key, what, note in rows]
     if found["majority"] is None:

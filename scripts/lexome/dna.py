@@ -120,6 +120,11 @@ def reverse_complement(sequence: str) -> str:
     return sequence.translate(_COMPLEMENT)[::-1]
 
 
+def canonical(sequence: str) -> str:
+    """What a sequence and its reverse complement have in common: the first of both in the alphabet."""
+    return min(sequence, reverse_complement(sequence))
+
+
 def reverse_complement_codes(codes: np.ndarray) -> np.ndarray:
     """The other strand of codes, the last axis being the position."""
     return COMPLEMENT[codes[..., ::-1]]
@@ -139,4 +144,4 @@ def gc_content(sequences: Sequence[str]) -> np.ndarray:
 
 def sequence_group(sequence: str) -> str:
     """A hash that a sequence and its reverse complement share: a split must not part them."""
-    return blake2b(min(sequence, reverse_complement(sequence)).encode(), digest_size=8).hexdigest()
+    return blake2b(canonical(sequence).encode(), digest_size=8).hexdigest()

@@ -40,6 +40,11 @@ def fit_length(sequences: Sequence[str], length: int) -> list[str]:
     return out
 
 
+def window_shift(length: int, width: int) -> int:
+    """How far `fit_length` moves the positions of a sequence of `length` to the right in a window of `width`."""
+    return (width - length) // 2 if length < width else -((length - width) // 2)
+
+
 def kmer_columns(k: int, both_strands: bool) -> tuple[list[str], np.ndarray]:
     """The columns of `kmer_counts`.
 

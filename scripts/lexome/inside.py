@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lexome.dna import encode, one_hot
+from lexome.dnamodels import window_shift
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,15 @@ class Explained:
     Attributes
     ----------
     rows
-        `id`, `factor`, `bound`, `probability`, `sequence`, `shown`; its index is 0..n-1, the first axis of the arrays.
+        `id`, `factor`, `bound`, `probability`, `sequence` (as the network reads it), `length` (before it was cut or
+        padded for that), `shown`; its index is 0..n-1, the first axis of the arrays.
     attributions
         Method to a float32 array of shape (n, L, 4).
     importances
         Method to a float32 array of shape (n, L).
     implants
-        `id`, `factor`, `start`, `end` (0-based, half-open), `strand`, `role`; empty for measured sequences.
+        `id`, `factor`, `start`, `end` (0-based, half-open, before cutting or padding), `strand`, `role`; empty for
+        measured sequences.
     """
 
     rows: pd.DataFrame
@@ -49,7 +52,8 @@ class Panel:
     codes
         uint8, shape (L,): the letters that are there, 0 to 4.
     spans
-        (start, end, strand, own) of each implant: 0-based, half-open; `own`: it is the factor's.
+        (start, end, strand, own) of each implant that the network reads, or the part that it does: 0-based, half-open,
+        in what it reads; `own`: it is the factor's.
     """
 
     place: int  # the row of `Explained`
@@ -72,8 +76,10 @@ def panel(explained: Explained, place: int, method: str = "ism") -> Panel:
     """The panel of the row at `place`."""
     row = explained.rows.loc[place]
     own = explained.implants[explained.implants["id"] == row["id"]].sort_values("start")
-    spans = tuple(
-        (int(start), int(end), int(strand), factor == row["factor"])
+    width = len(row["sequence"])
+    moved = window_shift(row["length"], width)
+    spans = (
+        (max(0, int(start) + moved), min(width, int(end) + moved), int(strand), factor == row["factor"])
         for start, end, strand, factor in own[["start", "end", "strand", "factor"]].itertuples(index=False)
     )
     return Panel(
@@ -85,7 +91,7 @@ def panel(explained: Explained, place: int, method: str = "ism") -> Panel:
         explained.attributions[method][place],
         explained.importances[method][place],
         encode([row["sequence"]])[0],
-        spans,
+        tuple(span for span in spans if span[0] < span[1]),
     )
 
 

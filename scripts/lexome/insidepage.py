@@ -7,10 +7,12 @@ import pandas as pd
 
 from lexome.insidetables import BOUND, FREE, planted_rows, read_table, sanity_rows
 from lexome.logos import METHODS
+from lexome.motifdiscovery import ENOUGH, NEAREST
 from lexome.reporting import figure_text, number_text
 from lexome.runtime import read_json
 
-SURE = 5.0  # times chance that mutagenesis has to reach for every factor
+# Times chance (the average precision expected of a random order) that mutagenesis has to reach for every factor.
+SURE = 5.0
 # Heads of the table of scores.
 SHORT = {"ism": "mutagenesis", "integrated_gradients": "int. gradients", "pwm": "known motif"}
 CLOSED = 0.05  # of what attributions should add up to, the largest share that they may miss
@@ -51,9 +53,9 @@ def describe(tables: Mapping[str, str]) -> dict:
 
 def score_verdicts(scores: pd.DataFrame) -> list[dict]:
     """Whether mutagenesis points at the sites, against chance, the known motif alone and the other methods."""
-    scores = scores[scores["value"].notna()]
+    every, scores = scores, scores[scores["value"].notna()]
     if scores.empty:
-        return [_verdict("unknown", "There was nothing to score the attributions against.")]
+        return [_verdict("unknown", "There was nothing to score the attributions against."), *_unscored(every, "hits")]
     verdicts = []
     for truth, what in (("implants", "the implanted sites"), ("hits", "the hits of the factors' known motifs")):
         own = scores[(scores["truth"] == truth) & (scores["method"] == "ism")]
@@ -66,7 +68,21 @@ def score_verdicts(scores: pd.DataFrame) -> list[dict]:
         )
         if truth == "hits":
             verdicts += _against_shuffled(scores)
+        verdicts += _unscored(every, truth)
     return verdicts
+
+
+def _unscored(scores: pd.DataFrame, truth: str) -> list[dict]:
+    """Of which factors nothing was there to find: they are in no mean."""
+    best = scores[scores["truth"] == truth].groupby("factor", sort=False)["n"].max()
+    without = best.index[best == 0].tolist()
+    if not without:
+        return []
+    if truth != "hits":
+        return [_verdict("unknown", f"No implanted sites of {_names(without)}: not scored.")]
+    many = len(without) > 1
+    text = f"No hits of {_names(without)}: not scored. {'Their motifs are' if many else 'Its motif is'}"
+    return [_verdict("unknown", f"{text} too short or too vague, or in none of the sequences.")]
 
 
 def _against_chance(own: pd.DataFrame, what: str) -> dict:
@@ -123,11 +139,16 @@ def _against_shuffled(scores: pd.DataFrame) -> list[dict]:
     if not {"hits", "shuffled_hits"} <= set(rows.index):
         return []
     real, control = rows.loc["hits"], rows.loc["shuffled_hits"]
-    told = f"({_times(real['ratio'])} chance against {_times(control['ratio'])})"
+    random = scores[(scores["method"] == "random") & (scores["factor"] == "all") & (scores["truth"] == "hits")]
+    told = f"{_times(real['ratio'])} chance against {_times(control['ratio'])}"
+    told = f"({told}; random values {_times(random['ratio'].iloc[0])})" if len(random) else f"({told})"
     if not np.isfinite([real["low"], control["high"]]).all():
         return [_verdict("unknown", f"Hits of motifs with shuffled columns are too few for an interval {told}.")]
     # The two truths cover different shares of the positions: what can be compared is how far each is above its chance.
-    if real["low"] / real["chance"] > control["high"] / control["chance"]:
+    least = real["low"] / real["chance"]
+    if (random["high"] / random["chance"] >= least).any():
+        return [_verdict("no", f"Random values are not clearly worse at finding the hits {told}.")]
+    if least > control["high"] / control["chance"]:
         return [_verdict("yes", f"Hits of motifs with shuffled columns are found less {told}.")]
     return [_verdict("no", f"Hits of motifs with shuffled columns are not clearly found less {told}.")]
 
@@ -139,12 +160,22 @@ def motif_verdict(motifs: pd.DataFrame, factors: Sequence[str]) -> dict:
     if not (motifs["match"] != "").any():
         text = f"TF-MoDISco finds {len(motifs)} motifs; the study names no known ones to match them with."
         return _verdict("unknown", text)
-    own = motifs[motifs["own"]]
+    pro = motifs[motifs["sign"] > 0].sort_values("seqlets", ascending=False, kind="stable")
+    near = (pro["own_q"] <= ENOUGH) & (pro["own_rank"] <= NEAREST)
+    first = ~pro["factor"].duplicated()
+    own = pro[near & first & pro["factor"].isin(factors)]
     good = [name for name in factors if name in set(own["factor"])]
     bad = [name for name in factors if name not in good]
+    smaller = [name for name in bad if name in set(pro.loc[near, "factor"])]
     text = f"TF-MoDISco finds the factor's own motif for {len(good)} of {len(factors)} factors"
-    text += f" ({_names(good)}; TOMTOM's q at most {own['own_q'].max():.1g})" if good else ""
+    if good:
+        text += f" ({_names(good)}; TOMTOM's q at most {_at_most(own['own_q'].max())}, in the pattern of most seqlets "
+        text += "that speaks for the factor; "
+        rank = int(own["own_rank"].max())
+        family = f"among the {rank} nearest known motifs: those of a family (MAX, MYC and HEY) can hardly be told apart"
+        text += f"{'no known motif is nearer' if rank == 1 else family})"
     text += f"; not for {_names(bad)}" if bad else ""
+    text += f" (for {_names(smaller)} in smaller patterns only)" if smaller else ""
     return _verdict("no" if bad else "yes", f"{text}.")
 
 
@@ -200,7 +231,7 @@ def convergence_verdicts(told: Mapping[str, Mapping]) -> list[dict]:
 def score_rows(scores: pd.DataFrame, methods: Sequence[str]) -> list[dict]:
     """A row a factor and truth, the mean of all factors first; a cell a method, or None."""
     titles = {"implants": "implants", "hits": "motif hits", "shuffled_hits": "shuffled hits"}
-    rows = []
+    rows, scores = [], scores[scores["value"].notna()]
     for truth in [name for name in titles if name in set(scores["truth"])]:
         part = scores[scores["truth"] == truth]
         names = sorted(dict.fromkeys(part["factor"]), key=lambda name: name != "all")
@@ -226,6 +257,14 @@ def motif_rows(motifs: pd.DataFrame) -> list[dict]:
         row["seqlets"] = int(row["seqlets"])
         rows.append(row)
     return rows
+
+
+def _at_most(value: float) -> str:
+    """One digit, rounded up: what the value does not exceed."""
+    if not value > 0:
+        return "0"
+    unit = 10.0 ** np.floor(np.log10(value))
+    return f"{np.ceil(value / unit - 1e-6) * unit:.1g}"
 
 
 def _percent(share: float) -> str:

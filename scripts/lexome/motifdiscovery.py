@@ -4,6 +4,10 @@ Stretches of DNA with large contributions (seqlets) are compared with one anothe
 cluster, its seqlets aligned in one direction, is a pattern: letter frequencies and mean contributions (Shrikumar et
 al., arXiv:1811.00416; Schreiber's modisco-lite). It draws no random numbers but from seeds of its own: the same
 contributions give the same patterns.
+
+TF-MoDISco parts seqlets by the sign of their sums before it clusters them. That is not the sign of a pattern: a site
+that speaks for the label, with flanks that speak against it, can fall among the seqlets against it. A pattern's sign is
+therefore that of its own contributions once it is trimmed, whichever part it was found in.
 """
 
 import logging
@@ -27,10 +31,13 @@ LEIDEN_RUNS = 2  # the best clustering of this many is taken
 FALSE_SEQLETS = 0.05  # the false discovery rate at which seqlets are called
 # Columns at both ends with less than this share of the most informative column's bits are cut off.
 TRIMMED = 0.3
-# What has no position of this many bits, or fewer positions, is no motif but unlike seqlets in one cluster. Compared
-# with known motifs, such patterns are near to the flat columns of long ones.
+# What has fewer positions of this many bits is no motif but unlike seqlets in one cluster; nor is what is wider than
+# `WIDE` with less than `FEWEST_ON_AVERAGE` bits a position.
 FEWEST_BITS, FEWEST_POSITIONS = 1.0, 4
-ENOUGH = 0.05  # q-value up to which a match counts
+WIDE, FEWEST_ON_AVERAGE = 30, 0.5
+# q-value up to which a match counts, and how many known motifs may be nearer than the factor's: those of a family
+# (MAX, MYC, HEY) are the same but for their flanks.
+ENOUGH, NEAREST = 0.05, 10
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Pattern:
     Attributes
     ----------
     sign
-        1 if it speaks for the label, -1 if against it.
+        1 if its contributions sum to more than 0: it speaks for the label; else -1.
     seqlets
         Distinct stretches of DNA that it rests on.
     probabilities
@@ -113,23 +120,38 @@ def discover(one_hot: np.ndarray, hypothetical: np.ndarray) -> list[Pattern]:
         min_num_to_trim_to=FEWEST_IN_PATTERN,
         n_leiden_runs=LEIDEN_RUNS,
     )
-    patterns = [
-        trim(Pattern(sign, len(each.seqlets), np.float32(each.sequence), np.float32(each.contrib_scores)))
+    parts = [
+        (sign, trim(Pattern(sign, len(each.seqlets), np.float32(each.sequence), np.float32(each.contrib_scores))))
         for sign, part in zip((1, -1), found, strict=True)
         for each in part or []
     ]
+    patterns = [signed(pattern) for _, pattern in parts]
     if not patterns:
         log.info("no motifs found: too few seqlets of one sign are alike")
+    turned = sum(pattern.sign != sign for pattern, (sign, _) in zip(patterns, parts, strict=True))
+    if turned:
+        log.info("%d of %d patterns have contributions of the other sign than their seqlets", turned, len(patterns))
     motifs = [pattern for pattern in patterns if is_motif(pattern)]
     if len(motifs) < len(patterns):
-        log.info("%d of %d patterns left out: they hold no motif", len(patterns) - len(motifs), len(patterns))
+        log.info(
+            "%d of %d patterns left out, which hold no motif: fewer than %d positions of %g bit, or wider than %d with "
+            "less than %g bits a position",
+            *(len(patterns) - len(motifs), len(patterns), FEWEST_POSITIONS, FEWEST_BITS, WIDE, FEWEST_ON_AVERAGE),
+        )
     return sorted(motifs, key=lambda pattern: (-pattern.sign, -pattern.seqlets))
 
 
 def is_motif(pattern: Pattern) -> bool:
-    """Whether a trimmed pattern has as many positions, and in one of them as many bits, as a motif must have."""
+    """Whether a trimmed pattern has as many informative positions as a motif must have, and is not wide and flat."""
     bits = information(pattern.probabilities)
-    return bool(len(bits) >= FEWEST_POSITIONS and bits.max() >= FEWEST_BITS)
+    return bool(
+        (bits >= FEWEST_BITS).sum() >= FEWEST_POSITIONS and (len(bits) <= WIDE or bits.mean() >= FEWEST_ON_AVERAGE)
+    )
+
+
+def signed(pattern: Pattern) -> Pattern:
+    """The pattern with the sign of its contributions."""
+    return replace(pattern, sign=1 if pattern.contributions.sum() > 0 else -1)
 
 
 def trim(pattern: Pattern) -> Pattern:
@@ -156,8 +178,8 @@ def identify(pattern: Pattern, known: Mapping[str, Motif], own: str | None) -> t
         As it was, or its reverse complement.
     dict
         Of the best match `match`, `match_name`, `p`, `q` and `offset` (of its first column on the pattern); of the
-        factor's motif `own` (whether its q-value is at most `ENOUGH`), `own_q` and `own_rank` (1: no known motif is
-        nearer), None where there is none.
+        factor's motif `own` (whether its q-value is at most `ENOUGH` and its rank at most `NEAREST`), `own_q` and
+        `own_rank` (1: no known motif is nearer), None where there is none.
     """
     ids = list(known)
     found: Matches = match(pattern.probabilities, [known[name].probabilities(pseudocount=0) for name in ids])
@@ -174,11 +196,8 @@ def identify(pattern: Pattern, known: Mapping[str, Motif], own: str | None) -> t
     }
     if own is not None:
         at = ids.index(own)
-        told |= {
-            "own": bool(found.q[at] <= ENOUGH),
-            "own_q": found.q[at],
-            "own_rank": int((found.p < found.p[at]).sum()) + 1,
-        }
+        rank = int((found.p < found.p[at]).sum()) + 1
+        told |= {"own": bool(found.q[at] <= ENOUGH and rank <= NEAREST), "own_q": found.q[at], "own_rank": rank}
     if found.strand[best] == -1:
         # Seen from the other end the match begins where it ended.
         told["offset"] = len(pattern.probabilities) - told["offset"] - len(known[ids[best]])

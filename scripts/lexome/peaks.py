@@ -86,7 +86,7 @@ def read_bed(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `chromosome`, `start`, `end`, `centre` (the summit of a narrowPeak row that has one, else the middle, the left
+        `chromosome`, `start`, `end`, `centre` (the summit of a narrowPeak row that has one, else the middle, the right
         one of two) and `line`, in file order.
 
     Raises
@@ -106,7 +106,7 @@ def read_bed(path: str | Path) -> pd.DataFrame:
             start, end = _whole(fields[1], f"{where}: start"), _whole(fields[2], f"{where}: end")
             if not 0 <= start < end:
                 raise LexomeError(f"{where}: start {start} and end {end}; start is 0 or more, and below end")
-            centre = (start + end - 1) // 2
+            centre = (start + end) // 2
             if len(fields) == NARROW_PEAK:
                 summit = _whole(fields[9], f"{where}: the summit (column 10 of narrowPeak)")
                 if summit >= end - start or summit < -1:
@@ -168,7 +168,8 @@ def peak_windows(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
     """Sequences of one width about the centre of each peak, and random windows without a peak for negatives.
 
-    The centre of an even width is its right middle: a window begins at centre - width // 2.
+    The centre of an even width is its right middle: a window begins at centre - width // 2, so that it is the interval
+    itself where both have one width and there is no summit.
 
     Parameters
     ----------
@@ -188,19 +189,21 @@ def peak_windows(
     windows, pool : pandas.DataFrame
         `factor` (not in the pool), `chromosome`, `start`, `sequence`; by factor, chromosome and start.
     counts : dict
-        Peaks left out: `edge` (the window reaches past an end of its chromosome), `blacklist`, `unknown` (a tenth of it
-        or more is N), `repeated` (a window that another peak of the factor has).
+        Peaks left out: `contig` (on a sequence that the genome has not), `edge` (the window reaches past an end of its
+        chromosome), `blacklist`, `unknown` (a tenth of it or more is N), `repeated` (a window that another peak of the
+        factor has). And `ignored`: blacklisted intervals on chromosomes that the genome has not.
 
     Raises
     ------
     LexomeError
-        If a peak lies on a chromosome that the genome has not, or past its end; with file and line.
+        If half of a factor's peaks or more lie on chromosomes that the genome has not, or one past the end of its
+        chromosome, with file and line; if no blacklisted interval is on a chromosome of the genome.
     """
     table = pd.concat([rows.assign(factor=factor, file=path) for factor, (path, rows) in peaks.items()])
     by_chromosome = dict(list(table.groupby("chromosome")))
     barred = dict(list(blacklist.groupby("chromosome"))) if blacklist is not None else {}
     none = table.iloc[:0]
-    counts = dict.fromkeys(("edge", "blacklist", "unknown", "repeated"), 0)
+    counts = dict.fromkeys(("contig", "edge", "blacklist", "unknown", "repeated", "ignored"), 0)
     kept, drawn, names = [], [], []
     for name, sequence in chromosomes(genome):
         names.append(name)
@@ -224,12 +227,22 @@ def peak_windows(
             taken = pd.concat([part[["start", "end"]] for part in (rows, around, black)])
             free = _random_starts(sequence, pool * len(windows), width, taken, [seed, len(names)])
             drawn.append(pd.DataFrame({"chromosome": name, "start": free, "sequence": _cut(sequence, free, width)}))
+    known = ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
     if by_chromosome:
-        row = next(iter(by_chromosome.values())).iloc[0]
-        known = ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
+        lost = pd.concat(by_chromosome.values()).sort_values("line", kind="stable")
+        counts["contig"] = len(lost)
+        for factor, rows in lost.groupby("factor", sort=False):
+            row, n = rows.iloc[0], len(peaks[factor][1])
+            if 2 * len(rows) >= n:
+                raise LexomeError(
+                    f"{row['file']}, line {row['line']}: no chromosome {row['chromosome']!r} in {genome}, which has "
+                    f"{known}; so it is with {len(rows):,} of {n:,} peaks: names must agree (chr1 is not 1)"
+                )
+    counts["ignored"] = sum(len(rows) for name, rows in barred.items() if name not in names)
+    if barred and not barred.keys() & set(names):
         raise LexomeError(
-            f"{row['file']}, line {row['line']}: no chromosome {row['chromosome']!r} in {genome}, which has {known}; "
-            "names must agree (chr1 is not 1)"
+            f"blacklist: no interval is on a chromosome of {genome}, which has {known}; the blacklist has "
+            f"{', '.join(list(barred)[:6])}: names must agree (chr1 is not 1)"
         )
     columns = ["chromosome", "start", "sequence"]
     windows = pd.concat(kept)[["factor", *columns]].sort_values(["factor", "chromosome", "start"], ignore_index=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from lexome.dna import canonical
 from lexome.errors import LexomeError
 
 SUBSETS = ("train", "valid", "test")
@@ -185,7 +186,7 @@ def draw_sizes(subset: np.ndarray, classes: Sequence[int], sizes: Mapping[str, i
     return kept
 
 
-def shingles(texts: Sequence[str], k: int, unit: str = "character") -> sparse.csr_matrix:
+def shingles(texts: Sequence[str], k: int, unit: str = "character", both_strands: bool = False) -> sparse.csr_matrix:
     """Binary matrix of the distinct k-mers of each text.
 
     Parameters
@@ -196,6 +197,8 @@ def shingles(texts: Sequence[str], k: int, unit: str = "character") -> sparse.cs
         Length of a shingle, in units.
     unit
         `character` (k-mers of residues or nucleotides) or `word` (runs of k words, lower case).
+    both_strands
+        Texts are DNA in upper case, and a k-mer and its reverse complement are one.
 
     Returns
     -------
@@ -210,6 +213,8 @@ def shingles(texts: Sequence[str], k: int, unit: str = "character") -> sparse.cs
         join = " ".join if unit == "word" else str
         # In order of appearance: a set's order, and with it the choice among equals, would change from run to run.
         found = dict.fromkeys(join(parts[i : i + k]) for i in range(max(1, len(parts) - k + 1)))
+        if both_strands:
+            found = dict.fromkeys(map(canonical, found))
         indices.extend(vocabulary.setdefault(item, len(vocabulary)) for item in found)
         starts.append(len(indices))
     return sparse.csr_matrix(
@@ -259,7 +264,7 @@ def nearest(
 
 
 def audit_leakage(
-    ids: Sequence[str], texts: Sequence[str], subset: np.ndarray, settings: Mapping
+    ids: Sequence[str], texts: Sequence[str], subset: np.ndarray, settings: Mapping, both_strands: bool = False
 ) -> tuple[np.ndarray, dict]:
     """Measure how close each valid and test example is to the training examples.
 
@@ -274,6 +279,8 @@ def audit_leakage(
         `distant`: similarity below which it counts as unlike all training examples. Between sequences that differ by
         substitutions containment is about identity**k: with k = 5, 0.5 is about 87 % identity and 0.05 about 55 %, so
         that remote homologues count as distant.
+    both_strands
+        Texts are DNA in upper case: a k-mer, or a whole sequence, and its reverse complement are one.
 
     Returns
     -------
@@ -284,13 +291,16 @@ def audit_leakage(
     """
     ids, texts, subset = np.asarray(ids, dtype=object), np.asarray(texts, dtype=object), np.asarray(subset)
     k, unit, near, distant = settings["k"], settings["unit"], settings["near"], settings["distant"]
-    matrix = shingles(texts, k, unit)
+    if both_strands and unit != "character":
+        raise LexomeError("leakage.unit: DNA has no words; use character")
+    matrix = shingles(texts, k, unit, both_strands)
     train = np.flatnonzero(subset == "train")
-    seen = {_digest(texts[i]) for i in train}
+    whole = [_digest(canonical(text) if both_strands else text) for text in texts]
+    seen = {whole[i] for i in train}
     nearest_train = np.full(len(ids), np.nan, dtype=np.float32)
     report = {
-        "method": f"containment of distinct {k}-{'mers' if unit == 'character' else 'word runs'} in the nearest "
-        "training example",
+        "method": f"containment of distinct {k}-{'mers' if unit == 'character' else 'word runs'} "
+        f"{'on either strand ' * both_strands}in the nearest training example",
         "k": k,
         "near": near,
         "distant": distant,
@@ -304,7 +314,7 @@ def audit_leakage(
         worst = [i for i in np.argsort(-similarity, kind="stable")[:20] if similarity[i] > 0]
         report["subsets"][name] = {
             "examples": len(rows),
-            "identical": sum(_digest(texts[i]) in seen for i in rows),
+            "identical": sum(whole[i] in seen for i in rows),
             "near_duplicates": int((similarity >= near).sum()),
             "distant": int((similarity < distant).sum()),
             "quantiles": {str(q): round(float(np.quantile(similarity, q)), 4) for q in (0.1, 0.5, 0.9)}

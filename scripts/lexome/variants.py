@@ -3,6 +3,10 @@
 Logits are those of the predictions: the mean over both strands where the network was trained so
 (`convnets.strand_logits`). A window has the network's length; an allele lies in its middle, the right one of two, and
 what reaches past the end of a sequence is N.
+
+An insertion or deletion moves a flank. Were each allele put in the middle of its own window, both flanks would move by
+half of its length, and a network that weighs positions would have that in the effect. Its logits are the mean of two
+pairs of windows: one in which the left flank stays where it is and one in which the right flank does.
 """
 
 import contextlib
@@ -32,6 +36,7 @@ TABLE = pa.schema(
         ("pos", pa.int64()),
         *((name, pa.string()) for name in ("ref", "alt", "factor")),
         *((name, pa.float32()) for name in ("logit_ref", "logit_alt", "effect", "probability_ref", "probability_alt")),
+        ("unknown", pa.float32()),
     ]
 )
 
@@ -121,15 +126,40 @@ def score_substitutions(sequence: str, scorer: Scorer) -> tuple[np.ndarray, np.n
     return given[positions], after
 
 
-def allele_window(sequence: str, start: int, end: int, allele: str, length: int) -> str:
-    """The window about an allele that takes the place of `sequence[start:end]`, N where there is no sequence.
+def unknown_share(sequence: str, length: int) -> np.ndarray:
+    """Share of N or padding in the window of each of `substitutions`, as `score_substitutions` has it: float32, n."""
+    positions, _ = substitutions(sequence)
+    known = np.concatenate([[0], np.cumsum(encode([sequence])[0] != UNKNOWN)])
+    if len(sequence) <= length:
+        return np.full(len(positions), 1 - known[-1] / length, dtype=np.float32)
+    first = (positions - length // 2).clip(min=0)
+    last = (positions - length // 2 + length).clip(max=len(sequence))
+    return (1 - (known[last] - known[first]) / length).astype(np.float32)
+
+
+def allele_windows(sequence: str, start: int, end: int, allele: str, span: int, length: int) -> tuple[str, str]:
+    """The windows about an allele that takes the place of `sequence[start:end]`, N where there is no sequence.
 
     Parameters
     ----------
     allele
-        At most `length` letters; "" for what is deleted.
+        At most `span` letters; "" for what is deleted.
+    span
+        Letters of the longer allele, at most `length`; these lie in the middle.
+
+    Returns
+    -------
+    The window whose left flank is that of the other allele, and the one whose right flank is. They are the same for
+    the longer allele, and for both where they are equally long.
     """
-    before = (length - len(allele) + 1) // 2
+    before, spare = (length - span + 1) // 2, span - len(allele)
+    return _window(sequence, start, end, allele, before, length), _window(
+        sequence, start, end, allele, before + spare, length
+    )
+
+
+def _window(sequence: str, start: int, end: int, allele: str, before: int, length: int) -> str:
+    """`before` letters, the allele, and what is left of the length."""
     after = length - len(allele) - before
     left = sequence[max(0, start - before) : start]
     right = sequence[end : end + after]
@@ -138,7 +168,7 @@ def allele_window(sequence: str, start: int, end: int, allele: str, length: int)
 
 def variant_windows(
     variants: pd.DataFrame, genome: str | Path, length: int
-) -> Iterator[tuple[np.ndarray, list[str], list[str], dict[int, str]]]:
+) -> Iterator[tuple[np.ndarray, list[tuple[str, str]], list[tuple[str, str]], dict[int, str]]]:
     """Windows of variants on a genome, chromosome by chromosome; no more than one of them is in memory.
 
     The genome is read up to the last chromosome that has a variant. Names with and without `chr` are one.
@@ -152,8 +182,8 @@ def variant_windows(
     ------
     rows : numpy.ndarray
         int64, shape (n,): row numbers of variants; at most `BLOCK` at a time.
-    given, changed : list of str
-        The windows of REF and of ALT, n of each, `length` letters.
+    given, changed : list of (str, str)
+        The windows of REF and of ALT (`allele_windows`), n pairs of each, `length` letters.
     faults : dict
         Row number to reason, of variants that cannot be scored.
 
@@ -188,15 +218,14 @@ def variant_windows(
                         first = (
                             first or f"line {row.line}, {row.chrom}:{row.pos}, REF {row.ref}, the genome has {there}"
                         )
-                    elif max(len(ref), len(alt)) > length // 2:
-                        most = max(len(ref), len(alt))
+                    elif (most := max(len(ref), len(alt))) > length // 2:
                         faults[row.Index] = (
                             f"too long: {most} nucleotides change, more than half of the {length} that are read"
                         )
                     else:
                         kept.append(row.Index)
-                        given.append(allele_window(sequence, start, start + len(ref), ref, length))
-                        changed.append(allele_window(sequence, start, start + len(ref), alt, length))
+                        for windows, allele in ((given, ref), (changed, alt)):
+                            windows.append(allele_windows(sequence, start, start + len(ref), allele, most, length))
                 if checked == FIRST:
                     _check_assembly(wrong, checked, first, genome)
             yield np.array(kept, dtype=np.int64), given, changed, faults
@@ -222,20 +251,43 @@ def _check_assembly(wrong: int, checked: int, first: str, genome: str | Path) ->
 
 def score_variants(
     variants: pd.DataFrame, genome: str | Path, scorer: Scorer
-) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
-    """Logits before and after each variant: float32, shape (n, n_labels), NaN where there are none; and the faults.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[int, str]]:
+    """Logits before and after each variant, the mean over its pairs of windows.
 
-    Parameters, faults and errors as in `variant_windows`.
+    Parameters and errors as in `variant_windows`.
+
+    Returns
+    -------
+    before, after : numpy.ndarray
+        float32, shape (n, n_labels); NaN where there are none.
+    unknown : numpy.ndarray
+        float32, shape (n,): the share of N or padding in the windows of both alleles; NaN where there are none.
+    faults : dict
+        As in `variant_windows`.
     """
     before, after = (np.full((len(variants), len(scorer.factors)), np.nan, dtype=np.float32) for _ in range(2))
+    unknown = np.full(len(variants), np.nan, dtype=np.float32)
     faults: dict[int, str] = {}
     with progress(total=len(variants), unit="variants", desc="variants") as bar:
         for rows, given, changed, bad in variant_windows(variants, genome, scorer.length):
             faults |= bad
             if len(rows):
-                before[rows], after[rows] = (scorer.logits(encode(windows)) for windows in (given, changed))
+                before[rows], after[rows] = (_mean_logits(scorer, pairs) for pairs in (given, changed))
+                both = zip(given, changed, strict=True)
+                unknown[rows] = [
+                    sum(window.count("N") for pair in own for window in pair) / (4 * scorer.length) for own in both
+                ]
             bar.update(len(rows) + len(bad))
-    return before, after, faults
+    return before, after, unknown, faults
+
+
+def _mean_logits(scorer: Scorer, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Mean logits of each pair of windows, (n, n_labels); a pair of one window is scored once."""
+    logits = scorer.logits(encode([left for left, _ in pairs]))
+    moved = [at for at, (left, right) in enumerate(pairs) if left != right]
+    if moved:
+        logits[moved] = (logits[moved] + scorer.logits(encode([pairs[at][1] for at in moved]))) / 2
+    return logits
 
 
 def substitution_table(name: str, sequence: str) -> pd.DataFrame:
@@ -263,7 +315,12 @@ def unknown_stretches(name: str, sequence: str) -> pd.DataFrame:
 
 
 def effects(
-    variants: pd.DataFrame, before: np.ndarray, after: np.ndarray, factors: Sequence[str], task: str
+    variants: pd.DataFrame,
+    before: np.ndarray,
+    after: np.ndarray,
+    unknown: np.ndarray,
+    factors: Sequence[str],
+    task: str,
 ) -> pd.DataFrame:
     """The table of effects, a row a (variant, factor): the columns of `TABLE`.
 
@@ -273,6 +330,8 @@ def effects(
         `id`, `chrom`, `pos`, `ref`, `alt`; n of them.
     before, after
         Logits, shape (n, n_factors).
+    unknown
+        Share of N or padding in the windows, shape (n,): what the network did not see. The more, the less sure.
     task
         `multi_label` or `multi_class`: what makes logits probabilities.
     """
@@ -285,6 +344,7 @@ def effects(
         effect=(after - before).ravel(),
         probability_ref=activation(before).ravel(),
         probability_alt=activation(after).ravel(),
+        unknown=np.repeat(np.asarray(unknown, dtype=np.float32), len(factors)),
     )
 
 

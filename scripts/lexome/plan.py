@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from lexome.adapted import chain, check_adapted, corpus_files, resolve
+from lexome.chosenrun import Service, check_run, run_settings, studies_of
 from lexome.errors import LexomeError
 from lexome.scoreplan import DNA_RULES, check_score
 from lexome.settings import check, file_spec, load_yaml
@@ -15,6 +16,15 @@ DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
 TEXT_RULES = ("go_aspect", "texts")  # prepare rules whose examples are texts
 TEXT_KINDS = ("tfidf", "fine_tune", "head")  # kinds of models that predictors.py can use on a new text
+READS = Service(
+    key="classify",
+    examples="texts",
+    rules=TEXT_RULES,
+    kinds=TEXT_KINDS,
+    misfit="reads sequences, not texts",
+    unable="reads no text",
+    missing="say which run reads the text, as in config/config.yaml",
+)
 EXPLAINED_KINDS = {"texts": "fine_tune", "DNA": "network"}  # kinds of models that are looked into
 # Keys of `interpret` that only studies of texts, or only those of DNA, have, and those that the latter need.
 TEXT_ONLY = ("shown",)
@@ -248,28 +258,7 @@ def _check_classify(config: Mapping) -> list[str]:
             read_text(text)
         except LexomeError as error:
             mistakes.append(f"text: {error}")
-    run, studies = config.get("classify"), config["studies"]
-    if not run:
-        return mistakes
-    if run["study"] not in studies:
-        return [*mistakes, f"classify.study: {run['study']!r} is not known; there are {', '.join(studies)}"]
-    study = studies[run["study"]]
-    if study["prepare"]["rule"] not in TEXT_RULES:
-        known = _studies_of_texts(studies)
-        mend = f"choose one of {', '.join(known)}" if known else "the config has no study of texts"
-        return [*mistakes, f"classify.study: {run['study']!r} reads sequences, not texts; {mend}"]
-    if run["split"] not in study["splits"]:
-        known = ", ".join(study["splits"])
-        mistakes.append(f"classify.split: {run['split']!r} is not a split of {run['study']}; there are {known}")
-    able = [name for name, model in study["models"].items() if model["kind"] in TEXT_KINDS]
-    if run["model"] not in able:
-        what = "reads no text" if run["model"] in study["models"] else f"is not a model of {run['study']}"
-        return [*mistakes, f"classify.model: {run['model']!r} {what}; choose one of {', '.join(able)}"]
-    seeds = study["models"][run["model"]].get("seeds", config["seeds"])
-    if int(run["seed"]) not in seeds:
-        known = ", ".join(map(str, seeds))
-        mistakes.append(f"classify.seed: {run['model']} is not trained with seed {run['seed']}; there are {known}")
-    return mistakes
+    return mistakes + check_run(config, READS)
 
 
 def classify_settings(config: Mapping) -> Mapping:
@@ -280,18 +269,7 @@ def classify_settings(config: Mapping) -> Mapping:
     LexomeError
         If the config does not say, or the study is off.
     """
-    if not config.get("classify"):
-        raise LexomeError(
-            "config, classify: missing; say which run reads the text, as in config/config.yaml: "
-            "classify: {study: ..., split: ..., model: ..., seed: 0}"
-        )
-    # On the command line (`--config classify={seed: 1}`) Snakemake reads the number as text.
-    run = {**config["classify"], "seed": int(config["classify"]["seed"])}
-    if run["study"] not in config["studies"]:
-        known = _studies_of_texts(config["studies"])
-        others = f", or choose one of {', '.join(known)}" if known else " (so is every other study of texts)"
-        raise LexomeError(f"config, classify.study: {run['study']} is off; switch it on{others}")
-    return run
+    return run_settings(config, READS)
 
 
 def text_name(path: str) -> str:
@@ -377,16 +355,12 @@ def runs(study: Mapping, seeds: list[int]) -> list[tuple[str, int]]:
 
 def studies_by_rule(studies: Mapping, rule: str) -> list[str]:
     """Names of the studies that `prepare_<rule>` makes examples for."""
-    return [name for name, study in studies.items() if study["prepare"]["rule"] == rule]
-
-
-def _studies_of_texts(studies: Mapping) -> list[str]:
-    return [name for name, study in studies.items() if study["prepare"]["rule"] in TEXT_RULES]
+    return studies_of(studies, (rule,))
 
 
 def text_studies(studies: Mapping) -> list[str]:
     """Names of the studies whose examples are texts of few classes, which are drawn one by one."""
-    return [name for name in _studies_of_texts(studies) if not studies[name]["prepare"].get("slim")]
+    return [name for name in studies_of(studies, TEXT_RULES) if not studies[name]["prepare"].get("slim")]
 
 
 def ontology_studies(studies: Mapping) -> list[str]:

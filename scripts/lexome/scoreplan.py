@@ -6,10 +6,18 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from lexome.errors import LexomeError
+from lexome.chosenrun import Service, check_run, run_settings
 
 DNA_RULES = ("tf_binding",)  # prepare rules whose examples are DNA
-ABLE = "network"  # the kind of model that gives logits of new sequences
+SCORES = Service(
+    key="score",
+    examples="DNA",
+    rules=DNA_RULES,
+    kinds=("network",),  # gives logits of new sequences
+    misfit="does not read DNA",
+    unable="is no model of the kind network of {study}",
+    missing="say which run scores the variants",
+)
 STARTS = {
     "fasta": (b">;\r\n", "a FASTA file begins with a line `>name`"),
     "vcf": (b"#", "a VCF file begins with the line `##fileformat=VCFv4.2`"),
@@ -29,29 +37,7 @@ def check_score(config: Mapping) -> list[str]:
         # A genome alone is kept for the next VCF file.
         if config.get(key) and not (key == "genome" and not config.get("vcf")):
             mistakes += _check_source(key, config[key])
-    run, studies = config.get("score"), config["studies"]
-    if not run:
-        return mistakes
-    if run["study"] not in studies:
-        return [*mistakes, f"score.study: {run['study']!r} is not known; there are {', '.join(studies)}"]
-    study = studies[run["study"]]
-    if study["prepare"]["rule"] not in DNA_RULES:
-        known = _studies_of_dna(studies)
-        mend = f"choose one of {', '.join(known)}" if known else "the config has no study of DNA"
-        return [*mistakes, f"score.study: {run['study']!r} does not read DNA; {mend}"]
-    if run["split"] not in study["splits"]:
-        known = ", ".join(study["splits"])
-        mistakes.append(f"score.split: {run['split']!r} is not a split of {run['study']}; there are {known}")
-    able = [name for name, model in study["models"].items() if model["kind"] == ABLE]
-    if run["model"] not in able:
-        what = f"is no model of the kind {ABLE}" if run["model"] in study["models"] else "is not a model"
-        mend = f"choose one of {', '.join(able)}" if able else "there is none"
-        return [*mistakes, f"score.model: {run['model']!r} {what} of {run['study']}; {mend}"]
-    seeds = study["models"][run["model"]].get("seeds", config["seeds"])
-    if int(run["seed"]) not in seeds:
-        known = ", ".join(map(str, seeds))
-        mistakes.append(f"score.seed: {run['model']} is not trained with seed {run['seed']}; there are {known}")
-    return mistakes
+    return mistakes + check_run(config, SCORES)
 
 
 def _check_source(key: str, path: str) -> list[str]:
@@ -83,18 +69,7 @@ def score_settings(config: Mapping) -> Mapping:
     LexomeError
         If the config does not say, or the study is off.
     """
-    if not config.get("score"):
-        raise LexomeError(
-            "config, score: missing; say which run scores the variants: "
-            "score: {study: ..., split: ..., model: ..., seed: 0}"
-        )
-    # On the command line (`--config score={seed: 1}`) Snakemake reads the number as text.
-    run = {**config["score"], "seed": int(config["score"]["seed"])}
-    if run["study"] not in config["studies"]:
-        known = _studies_of_dna(config["studies"])
-        others = f", or choose one of {', '.join(known)}" if known else " (so is every other study of DNA)"
-        raise LexomeError(f"config, score.study: {run['study']} is off; switch it on{others}")
-    return run
+    return run_settings(config, SCORES)
 
 
 def source_name(path: str) -> str:
@@ -108,7 +83,3 @@ def variants_folder(config: Mapping, sample: str) -> str:
     run = config.get("score")
     folder = f"results/{run['study']}/{run['split']}/variants" if run else "results/variants"
     return f"{folder}/{source_name(config.get('vcf') or config.get('fasta') or sample)}"
-
-
-def _studies_of_dna(studies: Mapping) -> list[str]:
-    return [name for name, study in studies.items() if study["prepare"]["rule"] in DNA_RULES]

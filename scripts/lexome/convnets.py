@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from lexome.errors import LexomeError
-from lexome.runtime import atomic, read_json, write_json
+from lexome.runtime import read_json
+from lexome.saved import save_model
 from lexome.training import predict_logits
 
 # What each architecture sets, the published networks for 200 nucleotides; any of it may be overridden.
@@ -223,11 +224,8 @@ def save_network(network: ConvNetwork, folder: str | Path, labels: Sequence[str]
     about
         What else using it takes: `task` and `reverse_complement` (whether both strands are averaged).
     """
-    with atomic(folder) as temporary:
-        temporary.mkdir(parents=True)
-        weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-        save_file(weights, temporary / "model.safetensors")
-        write_json(temporary / "config.json", {"network": network.settings, **about, "labels": list(labels)})
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    save_model(folder, weights, {"network": network.settings, **about, "labels": list(labels)})
 
 
 def load_network(folder: str | Path) -> tuple[ConvNetwork, dict]:

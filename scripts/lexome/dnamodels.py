@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from scipy import sparse
 from scipy.special import expit, softmax
 
@@ -14,7 +14,8 @@ from lexome.errors import LexomeError
 from lexome.models import Trained
 from lexome.motifs import best_site, read_motifs
 from lexome.runs import RunData
-from lexome.runtime import atomic, read_json, write_json
+from lexome.runtime import read_json
+from lexome.saved import save_model
 
 log = logging.getLogger(__name__)
 
@@ -253,10 +254,7 @@ def _probabilities(logits: np.ndarray, task: str) -> np.ndarray:
 
 def _save(folder: str | Path, arrays: Mapping[str, np.ndarray], data: RunData, about: Mapping) -> None:
     labels = [label["id"] for label in data.labels]
-    with atomic(folder) as temporary:
-        temporary.mkdir(parents=True)
-        save_file(dict(arrays), temporary / "model.safetensors")
-        write_json(temporary / "config.json", {**about, "task": data.task, "labels": labels})
+    save_model(folder, arrays, {**about, "task": data.task, "labels": labels})
 
 
 def _trained(scores: Scorer, data: RunData, size: int) -> Trained:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from lexome.runtime import atomic, read_json, write_json
+from lexome.runtime import read_json
+from lexome.saved import save_model
 
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
 
@@ -85,10 +86,8 @@ def save_head(head: Head, folder: str | Path, labels: Sequence[str], source: dic
     source
         Where the features come from (backbone, layers, pooling), so that the head can be used on new examples.
     """
-    with atomic(folder) as temporary:
-        temporary.mkdir(parents=True)
-        save_file(head.state_dict(), temporary / "model.safetensors")
-        write_json(temporary / "config.json", {"head": head.settings, "features": source, "labels": list(labels)})
+    weights = {name: value.numpy() for name, value in head.state_dict().items()}
+    save_model(folder, weights, {"head": head.settings, "features": source, "labels": list(labels)})
 
 
 def load_head(folder: str | Path) -> tuple[Head, dict]:

@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV ?= .venv
 CORES ?= all
 CONFIG ?= config/config.yaml
+TEST_JOBS ?= 2
 BIN := $(VENV)/bin
 # uv does not read pip's settings: hand over the folder of local wheels where pip has one.
 FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -33,7 +34,7 @@ $(VENV)/.dev-done: $(VENV)/.done requirements-dev.in
 	@touch $@
 
 test: $(VENV)/.dev-done
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-done
 	$(BIN)/ruff check .

@@ -52,33 +52,6 @@ def test_too_few_groups_are_refused():
         splits.random_split(["a", "a", "a", "b"], FRACTIONS, seed=0)
 
 
-def test_shingles_count_distinct_kmers():
-    matrix = splits.shingles(["AAAA", "ABAB", "AB"], k=3)
-    # AAA | ABA, BAB | the whole of a text shorter than k
-    assert np.asarray(matrix.sum(axis=1)).ravel().tolist() == [1, 2, 1]
-
-
-def test_word_shingles_ignore_case():
-    matrix = splits.shingles(["The binding of DNA", "the BINDING of RNA"], k=2, unit="word")
-    assert (matrix[0].multiply(matrix[1])).sum() == 2
-
-
-@given(st.lists(st.text("ACGT", min_size=1, max_size=30), min_size=2, max_size=12), st.integers(1, 4))
-def test_nearest_agrees_with_sets(texts, k):
-    def kmers(text):
-        return {text[i : i + k] for i in range(max(1, len(text) - k + 1))}
-
-    half = len(texts) // 2
-    matrix = splits.shingles(texts, k)
-    similarity, index = splits.nearest(matrix[:half], matrix[half:], chunk=3)
-    for i in range(half):
-        shared = [len(kmers(texts[i]) & kmers(other)) / len(kmers(texts[i])) for other in texts[half:]]
-        assert similarity[i] == pytest.approx(max(shared))
-        assert (index[i] == -1) == (max(shared) == 0)
-        if index[i] >= 0:
-            assert shared[index[i]] == pytest.approx(max(shared))
-
-
 def test_audit_finds_planted_copies_and_fragments():
     rng = np.random.default_rng(0)
     texts = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), 80)) for _ in range(30)]
@@ -115,12 +88,6 @@ def test_the_other_strand_of_dna_leaks_too():
     assert report["method"].endswith("12-mers on either strand in the nearest training example")
     with pytest.raises(LexomeError, match="DNA has no words"):
         splits.audit_leakage(ids, texts, subset, settings | {"unit": "word"}, both_strands=True)
-
-
-@given(st.text("ACGT", min_size=1, max_size=30), st.integers(1, 6))
-def test_both_strands_have_the_same_shingles(text, k):
-    matrix = splits.shingles([text, reverse_complement(text)], k, both_strands=True).toarray()
-    assert (matrix[0] == matrix[1]).all()
 
 
 def test_labels_are_chosen_on_train_alone():

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from lexome.dna import canonical
 from lexome.errors import LexomeError
+from lexome.shingles import nearest, shingles
 
 SUBSETS = ("train", "valid", "test")
 
@@ -78,11 +78,13 @@ def stratified_split(
     subset = np.empty(len(names), dtype=int)
     for one in np.unique(class_of_group):
         members = order[class_of_group[order] == one]
-        wanted, filled = share * sizes[members].sum(), np.zeros(len(SUBSETS))
-        for group in members:
-            lacking = np.where(share > 0, (wanted - filled) / np.maximum(wanted, 1e-12), -np.inf)
-            subset[group] = int(np.argmax(lacking))
-            filled[subset[group]] += sizes[group]
+        # Lists: on three numbers numpy takes ten times as long.
+        wanted, filled = (share * sizes[members].sum()).tolist(), [0.0] * len(SUBSETS)
+        for group, size in zip(members.tolist(), sizes[members].tolist(), strict=True):
+            lacking = [(w - f) / max(w, 1e-12) if w > 0 else -np.inf for w, f in zip(wanted, filled, strict=True)]
+            place = lacking.index(max(lacking))
+            subset[group] = place
+            filled[place] += size
     for place, name in enumerate(SUBSETS):
         if share[place] > 0 and not (subset == place).any():
             raise LexomeError(
@@ -186,83 +188,6 @@ def draw_sizes(subset: np.ndarray, classes: Sequence[int], sizes: Mapping[str, i
     return kept
 
 
-def shingles(texts: Sequence[str], k: int, unit: str = "character", both_strands: bool = False) -> sparse.csr_matrix:
-    """Binary matrix of the distinct k-mers of each text.
-
-    Parameters
-    ----------
-    texts
-        Sequences or texts.
-    k
-        Length of a shingle, in units.
-    unit
-        `character` (k-mers of residues or nucleotides) or `word` (runs of k words, lower case).
-    both_strands
-        Texts are DNA in upper case, and a k-mer and its reverse complement are one.
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix
-        Shape (n_texts, n_distinct_shingles), int32 ones. A text shorter than k has its whole self as one shingle.
-    """
-    vocabulary: dict[str, int] = {}
-    indices: list[int] = []
-    starts = [0]
-    for text in texts:
-        parts = text.lower().split() if unit == "word" else text
-        join = " ".join if unit == "word" else str
-        # In order of appearance: a set's order, and with it the choice among equals, would change from run to run.
-        found = dict.fromkeys(join(parts[i : i + k]) for i in range(max(1, len(parts) - k + 1)))
-        if both_strands:
-            found = dict.fromkeys(map(canonical, found))
-        indices.extend(vocabulary.setdefault(item, len(vocabulary)) for item in found)
-        starts.append(len(indices))
-    return sparse.csr_matrix(
-        (np.ones(len(indices), dtype=np.int32), np.array(indices, dtype=np.int64), np.array(starts)),
-        shape=(len(starts) - 1, len(vocabulary)),
-    )
-
-
-def nearest(
-    queries: sparse.csr_matrix, references: sparse.csr_matrix, chunk: int = 512
-) -> tuple[np.ndarray, np.ndarray]:
-    """The most similar reference of each query, by containment of its shingles.
-
-    Containment (Broder 1997) is the share of a query's distinct shingles that the reference has too: 1 for a copy or
-    a fragment, near 0 for unrelated sequences.
-
-    Parameters
-    ----------
-    queries, references
-        Rows of one `shingles` matrix, shapes (n_queries, n_shingles) and (n_references, n_shingles).
-    chunk
-        Queries compared at a time; bounds the memory.
-
-    Returns
-    -------
-    similarity : numpy.ndarray
-        float32, shape (n_queries,), in [0, 1].
-    index : numpy.ndarray
-        int64 row of the nearest reference, shape (n_queries,); -1 where nothing is shared.
-    """
-    similarity = np.zeros(queries.shape[0], dtype=np.float32)
-    index = np.full(queries.shape[0], -1, dtype=np.int64)
-    if references.shape[0] == 0:
-        return similarity, index
-    transposed = references.T.tocsr()
-    sizes = np.maximum(np.asarray(queries.sum(axis=1)).ravel(), 1)
-    for start in range(0, queries.shape[0], chunk):
-        shared = (queries[start : start + chunk] @ transposed).tocsr()
-        shared.sort_indices()
-        for row in range(shared.shape[0]):
-            counts = shared.data[shared.indptr[row] : shared.indptr[row + 1]]
-            if counts.size:
-                best = counts.argmax()
-                similarity[start + row] = counts[best] / sizes[start + row]
-                index[start + row] = shared.indices[shared.indptr[row] + best]
-    return similarity, index
-
-
 def audit_leakage(
     ids: Sequence[str], texts: Sequence[str], subset: np.ndarray, settings: Mapping, both_strands: bool = False
 ) -> tuple[np.ndarray, dict]:
@@ -294,10 +219,12 @@ def audit_leakage(
     if both_strands and unit != "character":
         raise LexomeError("leakage.unit: DNA has no words; use character")
     matrix = shingles(texts, k, unit, both_strands)
-    train = np.flatnonzero(subset == "train")
+    train, held_out = np.flatnonzero(subset == "train"), np.flatnonzero(subset != "train")
+    nearest_similarity, nearest_row = nearest(matrix[held_out], matrix[train])
     whole = [_digest(canonical(text) if both_strands else text) for text in texts]
     seen = {whole[i] for i in train}
     nearest_train = np.full(len(ids), np.nan, dtype=np.float32)
+    nearest_train[held_out] = nearest_similarity
     report = {
         "method": f"containment of distinct {k}-{'mers' if unit == 'character' else 'word runs'} "
         f"{'on either strand ' * both_strands}in the nearest training example",
@@ -308,9 +235,8 @@ def audit_leakage(
         "subsets": {},
     }
     for name in ("valid", "test"):
-        rows = np.flatnonzero(subset == name)
-        similarity, index = nearest(matrix[rows], matrix[train])
-        nearest_train[rows] = similarity
+        own = subset[held_out] == name
+        rows, similarity, index = held_out[own], nearest_similarity[own], nearest_row[own]
         worst = [i for i in np.argsort(-similarity, kind="stable")[:20] if similarity[i] > 0]
         report["subsets"][name] = {
             "examples": len(rows),

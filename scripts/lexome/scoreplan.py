@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from lexome.chosenrun import Service, check_run, run_settings
 
-DNA_RULES = ("tf_binding",)  # prepare rules whose examples are DNA
+DNA_RULES = ("tf_binding",)  # prepare rules whose examples are DNA that factors bind: explained, and scored by letter
 SCORES = Service(
     key="score",
     examples="DNA",
     rules=DNA_RULES,
     kinds=("network",),  # gives logits of new sequences
-    misfit="does not read DNA",
+    misfit="is not of binding to DNA",
     unable="is no model of the kind network of {study}",
     missing="say which run scores the variants",
 )

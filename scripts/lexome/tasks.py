@@ -7,6 +7,7 @@ NOUNS = {
     "protein_function": ("protein", "term"),
     "go_aspect": ("definition", "class"),
     "tf_binding": ("sequence", "factor"),
+    "species": ("window", "species"),
 }
 OF_LABELS = ("auprc", "auroc", "accuracy", "precision", "recall", "mcc")
 OF_CLASSES = (
@@ -58,6 +59,7 @@ def check_task(study: Mapping, where: str) -> list[str]:
         for metric in study["headline"]
         if not fits_headline(metric, prepare)
     ]
+    mistakes += _check_species(prepare, f"{where}.prepare")
     for name, model in study["models"].items():
         monitor = model.get("training", {}).get("monitor")
         if monitor and monitor not in MONITORS[task]:
@@ -67,3 +69,21 @@ def check_task(study: Mapping, where: str) -> list[str]:
         if split["method"] == "stratified" and task != "multi_class":
             mistakes.append(f"{where}.splits.{name}.method: no 'stratified' {carry}; there is random")
     return mistakes
+
+
+def _check_species(prepare: Mapping, where: str) -> list[str]:
+    """Species without a file, and files of no species."""
+    if prepare["rule"] != "species":
+        return []
+    species, files = prepare["species"], prepare["files"]
+    absent = [
+        f"{where}.files.{name}: missing; name its FASTA, or take {name} off `species`"
+        for name in species
+        if name not in files
+    ]
+    strangers = [
+        f"{where}.files.{name}: {name} is not in `species`; there are {', '.join(species)}"
+        for name in files
+        if name not in species
+    ]
+    return absent + strangers

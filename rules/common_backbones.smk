@@ -27,6 +27,13 @@ def corpus_input(pattern):
     return files
 
 
+def corpus_sources(wildcards):
+    """The sequences that a study's examples were cut from, where a corpus is made of them."""
+    corpus = adapt_settings(wildcards)["corpus"]
+    path = "results/{study}/sources.parquet"
+    return path.format(**corpus) if adapted.takes_sources(corpus) else []
+
+
 def corpus_file(wildcards):
     """The file that a corpus is read from; nothing for a corpus of a study."""
     return adapt_settings(wildcards)["corpus"].get("file", [])
@@ -40,6 +47,8 @@ def corpus_settings(wildcards):
     }
     return drawn | {
         "subsets": entry["corpus"].get("subsets"),
+        "chunk": entry["corpus"].get("chunk"),
+        "in_frame": entry["corpus"].get("in_frame"),
         "transductive": adapted.is_transductive(backbones[wildcards.backbone]),
         "kind": backbones[wildcards.backbone]["kind"],
     }

@@ -1,6 +1,7 @@
 """The functions that give the rules of reporting their inputs and params, and what is said at the end of a run.
 
-Needs: what rules/common.smk and rules/common_interpret.smk define; for the summary, rules/common_annotate.smk.
+Needs: what rules/common.smk and rules/common_interpret.smk define; for the summary, rules/common_annotate.smk; for the
+report, rules/common_maps.smk.
 Makes: no file.
 """
 
@@ -82,9 +83,10 @@ def report_inputs(wildcards):
         ]
         files[f"{study}_figures"] = [entry["path"] for entry in study_figures(study)]
         files[f"{study}_adaptations"] = [
-            backbone["adaptation"]
+            backbone[key]
             for backbone in told_backbones(study)
-            if "adaptation" in backbone
+            for key in ("adaptation", "curve")
+            if key in backbone
         ]
         for split in entry["splits"]:
             folder = f"results/{study}/splits/{split}"
@@ -108,6 +110,12 @@ def report_inputs(wildcards):
                     else [run["verdict"]]
                 )
                 files[f"{study}_{split}_explained"] = [*told, run["page"], *paths]
+            if shown := mapped(study, split):
+                paths = [entry["path"] for entry in shown["figures"]]
+                told = shown["tables"].values()
+                files[f"{study}_{split}_maps"] = [*told, shown["page"], *paths]
+        if curve := drawn_curve(study):
+            files[f"{study}_curve"] = [curve["table"], curve["figure"]["path"]]
     return files
 
 
@@ -119,13 +127,16 @@ def figure_files(study, split):
 
 
 def told_backbones(study):
-    """Registry entries of the backbones of a study and of what they are adapted from, with the file that tells of it."""
+    """Registry entries of the backbones of a study and of what they are adapted from, with the files that tell of it."""
     used = plan.used_backbones({study: studies[study]})
     names = {part for name in used for part in adapted.chain(backbones, name)}
     return [
         {"name": name, **backbones[name]}
         | (
-            {"adaptation": f"{adapted.FOLDER}/{name}.adaptation.json"}
+            {
+                "adaptation": f"{adapted.FOLDER}/{name}.adaptation.json",
+                "curve": f"{adapted.FOLDER}/{name}.adaptation.svg",
+            }
             if "adapt" in backbones[name]
             else {}
         )
@@ -156,6 +167,7 @@ def report_structure(wildcards):
                     for path, name in figure_files(study, split)
                 ],
                 "explained": explained(study, split),
+                "maps": mapped(study, split),
             }
         structure[study] = {
             "title": entry["title"],
@@ -173,6 +185,7 @@ def report_structure(wildcards):
             "headline": entry["headline"],
             "models": list(entry["models"]),
             "beside": [name for name in entry.get("beside", []) if name in studies],
+            "curve": drawn_curve(study),
             "splits": splits,
         }
     return structure

@@ -117,7 +117,7 @@ rule make_report:
     input:
         unpack(report_inputs),
         template=report_source("report.html.j2"),
-        inside=report_source("inside.html.j2"),
+        parts=[report_source(f"{name}.html.j2") for name in ("inside", "maps", "curve")],
         style=report_source("report.css"),
         behaviour=report_source("report.js"),
         captions=[report_source(f"{name}.rst") for name in FIGURES],

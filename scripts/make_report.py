@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from lexome import costtables, insidepage, page, reporting
+from lexome import adaptationtables, costtables, curve, insidepage, maptables, page, reporting
 from lexome.look import metric_title, model_colours, plural
 from lexome.runtime import atomic, read_json
 from lexome.sidebyside import side_by_side
@@ -45,8 +45,9 @@ def make_report(
         `differences`, `costs`, `leakage`, `assignment`, `split_labels` (paths), `figures`, each with `path`,
         `title` and `caption` (see `page.caption`), and `explained`: None, or of the run that is explained `figures`,
         `page` (a path) and either `verdict` (a path) or `tables` (see `insidepage.describe`), `model` and `seed`.
-        If wanted, `beside`: studies whose test figures are told in one table, and `files`: paths of the user's own
-        input files, which are named with their sha256.
+        If wanted, `beside`: studies whose test figures are told in one table, `files`: paths of the user's own input
+        files, which are named with their sha256, `curve`: `table` (path), `metric`, `label`, `unit` and `figure`, and
+        of a split `maps`: `tables` (see `maptables.describe`), `page` (a path), `figures`, `chosen` and `neighbours`.
     config
         The resolved config, shown as YAML.
     benchmarks
@@ -95,10 +96,11 @@ def describe_study(
         "audit": read_json(study["audit"])["rows"],
         "files": [page.describe_file(path) for path in study.get("files", [])],
         "datasets": [reporting.describe_source(entry) for entry in study["datasets"]],
-        "backbones": [describe_backbone(entry) for entry in study["backbones"]],
+        "backbones": [describe_backbone(entry, name) for entry in study["backbones"]],
         **{key: study[key] for key in ("title", "summary", "trivial", "headline")},
     }
     described["figures"] = [describe_figure(figure, next(counter), described) for figure in study["figures"]]
+    described["curve"] = describe_curve(study.get("curve"), counter, described)
     described["splits"] = [
         describe_split(split, files, described, counter, report_folder, replicates)
         for split, files in study["splits"].items()
@@ -106,10 +108,24 @@ def describe_study(
     return described
 
 
-def describe_backbone(entry: Mapping) -> dict:
-    """A registry entry in the form that the report shows; an adapted one with what became of it."""
-    told = {"adaptation": reporting.adaptation_note(read_json(entry["adaptation"]))} if "adaptation" in entry else {}
-    return reporting.describe_source(entry) | told
+def describe_backbone(entry: Mapping, prefix: str) -> dict:
+    """A registry entry in the form that the report shows; an adapted one with what became of it.
+
+    `prefix` keeps the ids in its picture apart from those of other studies.
+    """
+    described = reporting.describe_source(entry)
+    if "adaptation" not in entry:
+        return described
+    told = read_json(entry["adaptation"])
+    described |= {
+        "adaptation": adaptationtables.adaptation_note(told),
+        "masked": adaptationtables.adaptation_rows(told),
+        "speed": adaptationtables.speed_note(told),
+    }
+    if "curve" in entry:
+        title = f"Loss of {entry['name']} while it was trained"
+        described["curve"] = page.embed_figure(entry["curve"], title, f"{prefix}-{entry['name']}")
+    return described
 
 
 def beside(names: list[str], studies: Mapping[str, Mapping], metrics: list[str]) -> dict | None:
@@ -172,7 +188,30 @@ def describe_split(
         "all_differences": tables(differences, metrics, subsets, trivial),
         "figures": [describe_figure(figure, next(counter), study, name) for figure in files["figures"]],
         "explained": describe_explained(files["explained"], counter, study, name, report_folder),
+        "maps": describe_maps(files.get("maps"), counter, study, name, report_folder),
     }
+
+
+def describe_maps(
+    maps: Mapping | None, counter: Iterator[int], study: Mapping, split: str, report_folder: Path
+) -> dict | None:
+    """The maps of a split: tables, verdicts, figures, and the link to their page; None where nothing is mapped."""
+    if maps is None:
+        return None
+    return maptables.describe(maps["tables"], maps["chosen"]) | {
+        "figures": [describe_figure(figure, next(counter), study, split) for figure in maps["figures"]],
+        "page": Path(maps["page"]).resolve().relative_to(report_folder.resolve()).as_posix(),
+        "neighbours": maps["neighbours"],
+    }
+
+
+def describe_curve(told: Mapping | None, counter: Iterator[int], study: Mapping) -> dict | None:
+    """A metric against a setting in which studies differ, as a table and a figure; None where there is no curve."""
+    if told is None:
+        return None
+    table = curve.rows_for_people(maptables.read_table(told["table"]), told["metric"])
+    figure = describe_figure(told["figure"], next(counter), study)
+    return {**table, "figure": figure, **{key: told[key] for key in ("metric", "label", "unit")}}
 
 
 def describe_explained(

@@ -19,7 +19,7 @@ from lexome.embedding import load_backbone
 from lexome.errors import LexomeError
 from lexome.finetuning import build_classifier
 from lexome.masked_lm import batches, find_head, load_masked_lm, masked_logits, measure, read_corpus
-from lexome.perplexity import describe_perplexity, perplexity
+from lexome.perplexity import accuracy, describe_masked, perplexity
 from lexome.tokens import load_tokenizer
 from tiny_bert import FILLERS, make_backbone
 
@@ -101,8 +101,9 @@ def test_the_result_is_a_backbone(adapted, bert, corpus):
     assert tokenizer.get_vocab() == load_tokenizer(bert).get_vocab()
     # What was measured is what was saved.
     data = read_corpus(corpus, tokenizer, SETTINGS, model.config.vocab_size)
-    after = perplexity(measure(model, None, data, data.valid, CPU))
-    assert after == pytest.approx(about["perplexity"]["valid"]["after"]["value"], rel=1e-4)
+    after = measure(model, None, data, data.valid, CPU)
+    assert perplexity(after) == pytest.approx(about["perplexity"]["valid"]["after"]["value"], rel=1e-4)
+    assert accuracy(after) == about["accuracy"]["valid"]["after"]["value"]
     before, trunk = load_backbone(bert, CPU).state_dict(), load_backbone(folder, CPU).state_dict()
     assert before.keys() == trunk.keys()
     moved = {name for name in before if not torch.equal(before[name], trunk[name])}
@@ -144,6 +145,8 @@ def test_a_killed_adaptation_ends_like_a_whole_one(bert, corpus, tmp_path, monke
     torch.manual_seed(99)
     resumed = adapt(corpus, bert, SETTINGS, BOOTSTRAP, folder, 0)
     assert done == [1, 2]  # nothing was done twice
+    for about, _ in (resumed, whole):
+        assert about.pop("speed")["tokens"] == 2 * about["tokens"]["train"]
     assert resumed == whole
     for path in (tmp_path / "whole" / "mine").iterdir():
         assert (folder / path.name).read_bytes() == path.read_bytes(), path.name
@@ -190,7 +193,7 @@ def test_checkpoints_of_other_texts_are_refused(bert, corpus, tmp_path, monkeypa
 
 def naive_perplexity(model, data, places):
     """One text at a time, all logits, natural log of the softmax by hand."""
-    total, n = 0.0, 0
+    total, n, right = 0.0, 0, 0
     for place in places:
         ids, chosen = data.masker(data.rows[place], int(place))
         with torch.no_grad():
@@ -199,7 +202,8 @@ def naive_perplexity(model, data, places):
             shifted = logits[at] - logits[at].max()
             total -= shifted[data.rows[place][at]] - math.log(np.exp(shifted).sum())
             n += 1
-    return math.exp(total / n), n
+            right += max(range(len(logits[at])), key=lambda token, row=logits[at]: row[token]) == data.rows[place][at]
+    return math.exp(total / n), n, right / n
 
 
 @pytest.mark.parametrize("kind", ["bert", "esm"])
@@ -216,8 +220,10 @@ def test_perplexity_is_what_its_definition_says(kind, bert, tiny_backbone, corpu
     head = find_head(model, inputs)
     assert head is not None
     sums = measure(model, head, data, data.valid, CPU, size=7)
-    expected, n = naive_perplexity(model, data, data.valid)
+    expected, n, right = naive_perplexity(model, data, data.valid)
     assert perplexity(sums) == pytest.approx(expected, rel=1e-4)
+    assert accuracy(sums) == pytest.approx(right)
+    assert right < 1
     assert sums[:, 1].sum() == n
     assert abs(expected - model.config.vocab_size) > 3
     np.testing.assert_allclose(measure(model, None, data, data.valid, CPU), sums, rtol=1e-4)
@@ -288,16 +294,99 @@ def test_intervals_are_paired():
     """Texts that differ much, all of them better by the same factor: the ratio is sure, its parts are not."""
     n = np.random.default_rng(0).integers(5, 15, 60)
     losses = np.random.default_rng(1).uniform(1, 5, 60) * n
-    before = np.stack([losses, n], axis=1)
-    after = before - np.stack([0.5 * n, np.zeros(60)], axis=1)
-    told = describe_perplexity(before, after, BOOTSTRAP, "x")
-    assert told["ratio"]["value"] == pytest.approx(math.exp(-0.5))
-    assert told["ratio"]["high"] - told["ratio"]["low"] < 1e-9
-    assert (
-        told["before"]["low"] < 0.95 * told["before"]["value"] < 1.05 * told["before"]["value"] < told["before"]["high"]
-    )
-    assert told["masked_tokens"] == n.sum()
+    right = np.random.default_rng(2).integers(0, n // 2)
+    before = np.stack([losses, n, right], axis=1)
+    after = before + np.stack([-0.5 * n, np.zeros(60), 0.25 * n], axis=1)
+    told = describe_masked(before, after, BOOTSTRAP, "x", baselines={"unigram": before})
+    spread, hits = told["perplexity"], told["accuracy"]
+    assert spread["ratio"]["value"] == pytest.approx(math.exp(-0.5))
+    assert spread["ratio"]["high"] - spread["ratio"]["low"] < 1e-9
+    old = spread["before"]
+    assert old["low"] < 0.95 * old["value"] < 1.05 * old["value"] < old["high"]
+    assert hits["before"]["value"] == pytest.approx(right.sum() / n.sum())
+    assert hits["before"]["low"] < hits["before"]["value"] < hits["before"]["high"]
+    assert hits["difference"]["low"] == pytest.approx(0.25) == pytest.approx(hits["difference"]["high"])
+    assert spread["masked_tokens"] == hits["masked_tokens"] == n.sum()
+    # The model beside a baseline that is as good as it was before.
+    unigram = told["baselines"]["unigram"]
+    assert unigram["perplexity"] == spread["before"]
+    assert unigram["ratio"] == spread["ratio"]
+    assert unigram["difference"] == hits["difference"]
     json.dumps(told, allow_nan=False)
+
+
+def test_texts_of_a_group_are_drawn_together():
+    """Ten groups of six equal texts are worth ten texts, not sixty."""
+    one = np.stack([np.random.default_rng(1).uniform(1, 5, 10), np.ones(10), np.zeros(10)], axis=1)
+    many = np.repeat(one, 6, axis=0)
+    groups = np.repeat(np.arange(10), 6)
+    wide, narrow = (describe_masked(many, many, BOOTSTRAP, "x", part)["perplexity"] for part in (groups, None))
+    width = {name: told["before"]["high"] - told["before"]["low"] for name, told in (("w", wide), ("n", narrow))}
+    assert width["w"] > 1.8 * width["n"]
+
+
+def test_speed_baselines_and_curve_are_told(adapted):
+    _, about, history = adapted
+    speed = about["speed"]
+    assert speed["tokens"] == 12 * about["tokens"]["train"]
+    assert speed["tokens_per_second"] == pytest.approx(speed["tokens"] / speed["seconds"])
+    assert speed["flops_per_second"] == pytest.approx(speed["flops_per_token"] * speed["tokens_per_second"])
+    assert (speed["device_name"], speed["peak_flops_per_second"], speed["utilisation"]) == ("cpu", None, None)
+    # Texts repeat one word: whoever sees a neighbour knows it, and counts alone say more than how common words are.
+    spread = {name: told["perplexity"]["value"] for name, told in about["baselines"].items()}
+    assert list(spread) == ["unigram", "bigram_left", "bigram"]
+    assert spread["bigram"] < spread["bigram_left"] < spread["unigram"] < 28
+    hits = {name: told["accuracy"]["value"] for name, told in about["baselines"].items()}
+    assert hits["bigram"] > hits["bigram_left"] > 0.5 > hits["unigram"]
+    for record in history:
+        steps = [step for step, _ in record["curve"]]
+        assert steps == sorted(set(steps))
+        assert steps[-1] == record["step"]
+        assert len(steps) == 6
+    # The mean over an epoch lies between its parts.
+    losses = [loss for _, loss in history[-1]["curve"]]
+    assert min(losses) < history[-1]["train_loss"] < max(losses)
+
+
+def test_random_weights_need_no_head_of_their_own(tmp_path):
+    from initialise_backbone import initialise_backbone
+
+    init = {"architecture": "esm", "layers": 1, "hidden": 8, "heads": 2, "intermediate": 8, "positions": 32, "seed": 0}
+    initialise_backbone("fresh", {"init": init, "licence": "none"}, tmp_path / "fresh")
+    table = texts("LAGVSERTIDPKQNFYMHWC").assign(text=lambda t: t["text"].map("".join))
+    once = SETTINGS | {"epochs": 1, "head_epochs": 0}
+    about, history = adapt(table, tmp_path / "fresh", once, BOOTSTRAP, tmp_path / "mine", 0)
+    assert about["random_weights"]
+    assert about["head"] == "kept"
+    assert [record["stage"] for record in history] == ["all"]
+    again, _ = adapt(table, tmp_path / "mine", once, BOOTSTRAP, tmp_path / "twice", 0)
+    assert not again["random_weights"]
+
+
+def test_random_heads_begin_with_the_shares_of_the_tokens(tiny_nucleotide_transformer):
+    dna = pd.DataFrame(
+        {"subset": ["train"] * 3 + ["valid"], "text": ["ATGATG" * 3, "ATGATGCCCCCC", "ATG", "TTTTTT" * 9]}
+    )
+    model, _ = load_masked_lm(tiny_nucleotide_transformer)
+    before = {name: part.clone() for name, part in model.state_dict().items()}
+    tokenizer = load_tokenizer(tiny_nucleotide_transformer)
+    data = read_corpus(dna, tokenizer, SETTINGS | {"max_length": 64}, model.config.vocab_size)
+    adaptation.start_at_shares(model, data)
+    assert [name for name, part in model.state_dict().items() if not torch.equal(part, before[name])] == [
+        "lm_head.bias"
+    ]
+    shares = model.lm_head.bias.exp()
+    assert shares.sum().item() == pytest.approx(1)
+    vocabulary = tokenizer.get_vocab()
+    # Three times ATGATG and once more in the second text, each counted once more than it is there; none of valid.
+    expected = {"ATGATG": 5, "CCCCCC": 2, "A": 2, "TTTTTT": 1, "N": 1}
+    for token, count in expected.items():
+        assert shares[vocabulary[token]].item() == pytest.approx(count / (4107 + 11))
+
+
+def test_mean_losses_of_running_sums():
+    sums = [(2, 6.0, 3), (4, 6.0, 3), (5, 10.0, 5)]
+    assert adaptation.mean_losses(sums) == [[2, 2.0], [5, 2.0]]
 
 
 def test_identity_knows_the_base(bert, adapted, corpus):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lexome import plan
-from lexome.adapted import chain, corpora_of, corpus_files, resolve
+from lexome.adapted import chain, check_adapted, corpora_of, corpus_files, resolve
 from lexome.errors import LexomeError
 from lexome.settings import load_yaml
 
@@ -102,6 +102,13 @@ def from_file(entry):
         (lambda entry: entry.update(files={"a": {"sha256": None, "size": None}}), r"tiny_adapted\.files: cannot stand"),
         (training(max_length=200), r"adapt\.training\.max_length: tiny_adapted takes 128 tokens"),
         (training(mask=0.9), r"adapt\.training\.mask"),
+        (
+            corpus(part="sources", chunk=96, in_frame=True),
+            r"adapt\.corpus\.part: the examples of texts were not cut from sources; take `examples`",
+        ),
+        (corpus(part="sources"), r"adapt\.corpus\.chunk: missing"),
+        (corpus(part="sources", chunk=100, in_frame=True), r"adapt\.corpus\.chunk: 100 is not a multiple of 6"),
+        (corpus(part="examples", chunk=96), r"adapt\.corpus\.chunk: cannot stand beside"),
         (from_file, r"adapt\.corpus\.file: no file absent\.txt"),
     ],
 )
@@ -109,6 +116,18 @@ def test_mistakes_name_their_keys(config, change, message):
     change(config["backbones"]["tiny_adapted"])
     with pytest.raises(LexomeError, match=message):
         check(config)
+
+
+def test_sources_need_no_sizes_to_be_left_out(config):
+    """Genes that no example was drawn from are left out of any split."""
+    config["studies"]["texts"]["prepare"]["rule"] = "species"
+    backbones = plan.load_registries("config", config)["backbones"]
+    entry = backbones["tiny_adapted"]["adapt"]
+    entry["corpus"] |= {"part": "sources", "chunk": 96, "in_frame": True, "subsets": ["train", "left_out"]}
+    del config["studies"]["texts"]["splits"]["official"]["sizes"]
+    assert check_adapted(config["studies"], backbones) == []
+    entry["corpus"]["part"] = "examples"
+    assert "no `sizes`" in check_adapted(config["studies"], backbones)[0]
 
 
 @pytest.mark.parametrize("direct", [True, False])
@@ -157,8 +176,8 @@ def test_a_folder_adapted_elsewhere_brings_its_corpora(config, brought):
         (folder.parent / "mine.corpus.parquet").touch()
         backbones = check(config)
         told = [tuple(part.values()) for part in corpora_of(backbones, "brought", "texts", prepared)]
-        assert told[0] == ("brought", str(folder.parent / "mine.corpus.parquet"), "adapted" in about)
-        assert told[1:] == [("brought", str(folder.parent / "base.corpus.parquet"), False)][: len(told) - 1]
+        assert told[0] == ("brought", str(folder.parent / "mine.corpus.parquet"), "adapted" in about, False)
+        assert told[1:] == [("brought", str(folder.parent / "base.corpus.parquet"), False, False)][: len(told) - 1]
         assert len(told) == len(about.get("adapted", [1]))
         assert not any(part["match_ids"] for part in corpora_of(backbones, "brought", "other", prepared))
     (folder / "lexome.json").write_text('{"name": "x", "source": "pypi:x==1!x"}')
@@ -201,11 +220,11 @@ def test_a_model_must_not_be_judged_on_any_corpus_below_it(config):
         return [tuple(part.values()) for part in corpora_of(backbones, name, study, prepared)]
 
     paths = [f"results/backbones/{name}.corpus.parquet" for name in ("twice", "tiny_adapted")]
-    # Ids tell examples apart where both studies are made of the same file.
-    assert told("twice", "texts") == [("twice", paths[0], False), ("tiny_adapted", paths[1], True)]
-    assert told("tiny_adapted", "from_gaf") == [("tiny_adapted", paths[1], True)]
-    assert told("tiny_adapted", "from_cafa") == [("tiny_adapted", paths[1], False)]
+    # Ids tell examples apart where both studies are made of the same file, groups in one study alone.
+    assert told("twice", "texts") == [("twice", paths[0], False, False), ("tiny_adapted", paths[1], True, True)]
+    assert told("tiny_adapted", "from_gaf") == [("tiny_adapted", paths[1], True, False)]
+    assert told("tiny_adapted", "from_cafa") == [("tiny_adapted", paths[1], False, False)]
     assert told("tiny_bert", "texts") == told(None, "texts") == []
     backbones["tiny_adapted"]["adapt"]["transductive"] = True
-    assert told("twice", "texts") == [("twice", paths[0], False)]
+    assert told("twice", "texts") == [("twice", paths[0], False, False)]
     assert corpus_files(backbones, ["twice", "tiny_esm"]) == ["tests/fixtures/go/proteins.fasta"]

@@ -18,6 +18,7 @@ from lexome.errors import LexomeError
 from lexome.models import KINDS
 from lexome.predictors import load_predictor
 from lexome.runs import Part, RunData
+from lexome.runtime import read_json, write_json
 from lexome.settings import check, load_yaml
 
 MEME = """MEME version 4
@@ -77,16 +78,22 @@ def settings_of(kind, motif_file):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.text("ACGTN", max_size=12), max_size=6), st.integers(1, 3), st.booleans(), st.integers(1, 200))
-def test_kmers_are_counted_as_by_a_loop(sequences, k, both, block):
+@given(
+    st.lists(st.text("ACGTN", max_size=12), max_size=6),
+    st.integers(1, 3),
+    st.booleans(),
+    st.integers(1, 200),
+    st.integers(1, 4),
+)
+def test_kmers_are_counted_as_by_a_loop(sequences, k, both, block, step):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lexome.dnamodels, "BLOCK", block)
-        counts = kmer_counts(sequences, k, both).toarray()
+        counts = kmer_counts(sequences, k, both, step).toarray()
     names, _ = kmer_columns(k, both)
     assert counts.shape == (len(sequences), len(names))
     for row, sequence in zip(counts, sequences, strict=True):
         expected = Counter()
-        for at in range(len(sequence) - k + 1):
+        for at in range(0, len(sequence) - k + 1, step):
             kmer = sequence[at : at + k]
             if "N" not in kmer:
                 expected[min(kmer, reverse_complement(kmer)) if both else kmer] += 1
@@ -101,6 +108,43 @@ def test_columns_of_both_strands():
     other = [reverse_complement(sequence) for sequence in sequences]
     np.testing.assert_array_equal(kmer_counts(sequences, 3, True).toarray(), kmer_counts(other, 3, True).toarray())
     assert (kmer_counts(sequences, 3, False) != kmer_counts(other, 3, False)).nnz
+
+
+def test_a_step_of_three_counts_codons():
+    """The frame alone tells these classes apart: all 3-mers of either are those of the other."""
+    counts = kmer_counts(["ATGAAAC", "AATGAAA", "ATGNAAGGG"], 3, False, 3).toarray()
+    names, _ = kmer_columns(3, False)
+    found = [{names[at]: row[at] for at in np.flatnonzero(row)} for row in counts]
+    assert found == [{"ATG": 1, "AAA": 1}, {"AAT": 1, "GAA": 1}, {"ATG": 1, "GGG": 1}]
+
+
+def test_codons_are_a_model_that_knows_the_frame(tmp_path, request):
+    rng = np.random.default_rng(1)
+    classes, parts = [rng.integers(2, size=n) for n in (300, 40, 100)], []
+    for of in classes:
+        # AGC in the frame of the class between random letters: the shares of all 3-mers differ little.
+        texts = [
+            "".join(rng.choice(list("ACGT"), 1 + c)) + "AGC" * 8 + "".join(rng.choice(list("ACGT"), 2 - c)) for c in of
+        ]
+        parts.append(Part([f"e{at}" for at in range(len(of))], np.eye(2, dtype=np.uint8)[of], None, texts))
+    parts[2] = dataclasses.replace(parts[2], targets=None)
+    data = RunData(*parts, [{"id": "a"}, {"id": "b"}], "multi_class")
+    chosen = SETTINGS["kmer"] | {"reverse_complement": False, "step": 3}
+    run = KINDS["kmer"](data, chosen, 0, tmp_path / "m", 0)
+    assert (run.test.argmax(axis=1) == classes[2]).all()
+    np.testing.assert_allclose(load_predictor(tmp_path / "m", chosen)(data.test.texts), run.test, atol=1e-6)
+    # A model saved before there were steps counts at every position.
+    about = read_json(tmp_path / "m" / "config.json")
+    assert about.pop("step") == 3
+    write_json(tmp_path / "m" / "config.json", about)
+    assert not np.allclose(load_predictor(tmp_path / "m", chosen)(data.test.texts), run.test, atol=1e-3)
+    schema = load_yaml(request.config.rootpath / "config/schemas/models.schema.yaml")["kmer"]
+    check(chosen, schema, "models")
+    for wrong in ({"reverse_complement": True}, {"step": 2}):
+        with pytest.raises(LexomeError):
+            check(chosen | wrong, schema, "models")
+    with pytest.raises(LexomeError, match="reverse_complement: false"):
+        KINDS["kmer"](data, chosen | {"reverse_complement": True}, 0, tmp_path / "n", 0)
 
 
 def test_shares_do_not_tell_the_length():

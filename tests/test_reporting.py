@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lexome import page, reporting
+from lexome import adaptationtables, page, reporting
 from lexome.errors import LexomeError
 from lexome.look import GRID, INK, PALETTE
 
@@ -244,7 +244,7 @@ def adaptation(**changes):
 
 
 def test_an_adaptation_is_told_with_its_perplexities():
-    note = reporting.adaptation_note(adaptation())
+    note = adaptationtables.adaptation_note(adaptation())
     assert note == (
         "bert trained on to tell 15% masked tokens of 1,800 texts (train and left out of s, official split; no valid "
         "or test text to the letter). Perplexity of 200 other texts: 8.000 [7.900–8.100] before, 4.000 [3.900–4.100] "
@@ -261,8 +261,8 @@ def test_an_adaptation_is_told_with_its_perplexities():
     ],
 )
 def test_what_is_special_about_an_adaptation_is_said(changes, words):
-    assert words in reporting.adaptation_note(adaptation(**changes))
-    assert words not in reporting.adaptation_note(adaptation())
+    assert words in adaptationtables.adaptation_note(adaptation(**changes))
+    assert words not in adaptationtables.adaptation_note(adaptation())
 
 
 MATPLOTLIB = (

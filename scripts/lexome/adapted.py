@@ -10,6 +10,8 @@ INHERITED = ("licence", "citation", "kind", "max_tokens", "parameters", "embeddi
 FOLDER = "results/backbones"
 # Subsets of a split whose texts are judged on.
 JUDGED = ("valid", "test")
+# Rules of `prepare` that keep the whole sequences which examples are cut from (results/<study>/sources.parquet).
+SOURCED = ("species",)
 WORD = "transductive"
 
 
@@ -102,9 +104,21 @@ def _check_entry(name: str, entry: Mapping, studies: Mapping[str, Mapping]) -> l
             f"{where}.corpus.subsets: {' and '.join(judged)} texts are judged on; leave them out, or write "
             f"`{WORD}: true` and {WORD!r} in the name of every model that uses {name}"
         )
-    if "left_out" in corpus["subsets"] and not splits[corpus["split"]].get("sizes"):
+    whole = takes_sources(corpus)
+    if whole and studies[corpus["study"]]["prepare"]["rule"] not in SOURCED:
+        able = [name for name, study in studies.items() if study["prepare"]["rule"] in SOURCED]
+        mistakes.append(
+            f"{where}.corpus.part: the examples of {corpus['study']} were not cut from sources; take `examples`"
+            + (f" or one of {', '.join(able)}" if able else "")
+        )
+    if "left_out" in corpus["subsets"] and not whole and not splits[corpus["split"]].get("sizes"):
         mistakes.append(f"{where}.corpus.subsets: nothing is left out of {corpus['split']}, which has no `sizes`")
     return mistakes
+
+
+def takes_sources(corpus: Mapping) -> bool:
+    """Whether a corpus is made of the whole sequences that a study's examples were cut from."""
+    return corpus.get("part", "examples") == "sources"
 
 
 def is_transductive(entry: Mapping) -> bool:
@@ -151,8 +165,8 @@ def corpora_of(
     Returns
     -------
     list of dict
-        As `exposure.check_unseen` takes them: `backbone`, `path`, `match_ids`. Empty for what is not adapted, here or
-        (see `adaptations`) before; what may have seen judged texts is left out.
+        As `exposure.check_unseen` takes them: `backbone`, `path`, `match_ids`, `match_groups`. Empty for what is not
+        adapted, here or (see `adaptations`) before; what may have seen judged texts is left out.
     """
     if not name:
         return []
@@ -164,11 +178,13 @@ def corpora_of(
             source = backbones[adapted]["adapt"]["corpus"].get("study")
             shared = own.intersection(prepared.get(source, ()))
             path = f"{FOLDER}/{adapted}.corpus.parquet"
-            corpora.append({"backbone": adapted, "path": path, "match_ids": source == study or bool(shared)})
+            same = {"match_ids": source == study or bool(shared), "match_groups": source == study}
+            corpora.append({"backbone": adapted, "path": path} | same)
     for seen in adaptations(backbones[root].get("path")):
         if not seen[WORD]:
             shared = own.intersection(seen["files"])
-            corpora.append({"backbone": root, "path": seen["corpus"], "match_ids": bool(shared)})
+            same = {"match_ids": bool(shared), "match_groups": False}
+            corpora.append({"backbone": root, "path": seen["corpus"]} | same)
     return corpora
 
 

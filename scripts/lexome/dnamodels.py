@@ -65,7 +65,7 @@ def kmer_columns(k: int, both_strands: bool) -> tuple[list[str], np.ndarray]:
     return names.tolist(), column
 
 
-def kmer_counts(sequences: Sequence[str], k: int, both_strands: bool) -> sparse.csr_array:
+def kmer_counts(sequences: Sequence[str], k: int, both_strands: bool, step: int = 1) -> sparse.csr_array:
     """How often each k-mer begins in each sequence; windows with an N count for none.
 
     Parameters
@@ -76,6 +76,8 @@ def kmer_counts(sequences: Sequence[str], k: int, both_strands: bool) -> sparse.
         Letters.
     both_strands
         Count a k-mer and its reverse complement as one: a sequence and its other strand then count alike.
+    step
+        Count those k-mers only that begin at 0, step, 2 step, ...: with 3, the codons of a window that starts in frame.
 
     Returns
     -------
@@ -83,16 +85,18 @@ def kmer_counts(sequences: Sequence[str], k: int, both_strands: bool) -> sparse.
         float32, shape (n, n_columns), see `kmer_columns`.
     """
     names, column = kmer_columns(k, both_strands)
-    codes = encode(fit_length(sequences, max(map(len, sequences), default=0)))
-    windows = max(0, codes.shape[1] - k + 1)
+    # Filled up on the right: a sequence's own first letter is where its steps start.
+    longest = max(map(len, sequences), default=0)
+    codes = encode([sequence.ljust(longest, "N") for sequence in sequences])
+    windows = len(range(0, codes.shape[1] - k + 1, step))
     parts = [sparse.csr_array((0, len(names)), dtype=np.float32)]
-    step = max(1, BLOCK // len(names))
-    for start in range(0, len(codes), step):
-        block = codes[start : start + step]
+    rows_at_once = max(1, BLOCK // len(names))
+    for start in range(0, len(codes), rows_at_once):
+        block = codes[start : start + rows_at_once]
         place = np.zeros((len(block), windows), dtype=np.int64)
         known = np.ones(place.shape, dtype=bool)
         for at in range(k):
-            letters = block[:, at : at + windows]
+            letters = block[:, at::step][:, :windows]
             place = 4 * place + letters
             known &= letters != UNKNOWN
         rows, _ = np.nonzero(known)
@@ -102,9 +106,9 @@ def kmer_counts(sequences: Sequence[str], k: int, both_strands: bool) -> sparse.
     return sparse.vstack(parts, format="csr")
 
 
-def kmer_shares(sequences: Sequence[str], k: int, both_strands: bool) -> sparse.csr_array:
+def kmer_shares(sequences: Sequence[str], k: int, both_strands: bool, step: int = 1) -> sparse.csr_array:
     """`kmer_counts` divided by their sum in each sequence, so that length does not tell; all 0 where that is 0."""
-    counts = kmer_counts(sequences, k, both_strands)
+    counts = kmer_counts(sequences, k, both_strands, step)
     sums = counts.sum(axis=1)
     return (sparse.diags_array(1 / np.maximum(sums, 1), dtype=np.float32) @ counts).tocsr()
 
@@ -115,15 +119,22 @@ def kmer(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: 
     Parameters
     ----------
     settings
-        `k`, `reverse_complement` (see `kmer_counts`), `C` (inverse strength of the L2 penalty on shares that were
-        scaled to unit variance) and `max_iter`.
+        `k`, `reverse_complement`, `step` if it is not 1 (see `kmer_counts`), `C` (inverse strength of the L2 penalty on
+        shares that were scaled to unit variance) and `max_iter`.
     seed
         Not used: the fit draws no random numbers.
+
+    Raises
+    ------
+    LexomeError
+        If both strands are to count alike in steps: the steps of the other strand start at the other end.
     """
-    k, both = settings["k"], settings["reverse_complement"]
-    features = kmer_shares(data.train.texts, k, both)
+    k, both, step = settings["k"], settings["reverse_complement"], settings.get("step", 1)
+    if both and step > 1:
+        raise LexomeError(f"step: {step} counts in the frame of one strand; set `reverse_complement: false`")
+    features = kmer_shares(data.train.texts, k, both, step)
     weights, intercepts = _regression(features, data, settings)
-    about = {"model": dict(settings), "k": k, "reverse_complement": both}
+    about = {"model": dict(settings), "k": k, "reverse_complement": both, "step": step}
     _save(folder, {"weights": weights, "intercepts": intercepts}, data, about)
     return _trained(load_kmer(folder), data, weights.size + intercepts.size)
 
@@ -139,7 +150,7 @@ def load_kmer(folder: str | Path) -> Scorer:
     arrays = load_file(Path(folder) / "model.safetensors")
 
     def scores(sequences: Sequence[str]) -> np.ndarray:
-        features = kmer_shares(sequences, config["k"], config["reverse_complement"])
+        features = kmer_shares(sequences, config["k"], config["reverse_complement"], config.get("step", 1))
         return _probabilities(features @ arrays["weights"].T + arrays["intercepts"], config["task"])
 
     return scores

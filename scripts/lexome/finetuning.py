@@ -1,6 +1,7 @@
 """Fine-tuning of a pretrained backbone with a classifier on top, by one of two engines that do the same."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -13,18 +14,21 @@ import torch
 from scipy.special import expit, softmax
 from torch import nn
 from torch.utils.data import Sampler
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 from transformers.utils import logging as hub_logging
 
 from lexome import native_loop
 from lexome.devices import find_device, set_seed
 from lexome.embedding import load_backbone
 from lexome.errors import LexomeError
+from lexome.lora import add_adapters, merge
 from lexome.models import FIGURES, Trained
 from lexome.native_loop import Examples, Score
+from lexome.nucleotide_transformer import load_config
+from lexome.readings import Draw, shift
 from lexome.runs import Part, RunData
 from lexome.runtime import atomic, progress, read_json, write_json
-from lexome.tokens import load_tokenizer
+from lexome.tokens import encoder, load_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -81,25 +85,60 @@ def read_examples(
     return examples
 
 
-def build_classifier(backbone: str | Path, labels: Sequence[str], task: str) -> nn.Module:
-    """A backbone's trunk with a new head, drawn with torch's random numbers: one logit a label.
+def read_again(
+    examples: Sequence[Examples],
+    parts: Sequence[Part],
+    tokenizer: PreTrainedTokenizerBase,
+    readings: Mapping,
+    max_length: int,
+    seed: int,
+) -> list[Examples]:
+    """Add other readings of DNA to the examples of train, valid and test, see `lexome.readings`.
 
-    A head that the backbone came with is left out, even where it would fit.
+    Parameters
+    ----------
+    readings
+        `shifts`: letters left off the start, ascending from 0; `mask`: chance of a training token to be masked.
 
     Raises
     ------
     LexomeError
-        If transformers has no classifier for the backbone, or its weights do not fill the trunk.
+        If a sequence is not longer than a shift, or the tokenizer has no mask token.
+    """
+    encode, special = encoder(tokenizer), tokenizer.all_special_ids
+    read = []
+    for part, own in zip(parts, examples, strict=True):
+        again = [encode(shift(part.texts, letters)) for letters in readings["shifts"] if letters]
+        others = [[trim(np.asarray(row), max_length, special) for row in rows] for rows in again]
+        read.append(dataclasses.replace(own, others=others))
+    train = read[0]
+    draw = Draw([train.rows, *train.others], seed, readings["mask"], tokenizer.mask_token_id, special)
+    return [dataclasses.replace(train, draw=draw), *read[1:]]
+
+
+def build_classifier(backbone: str | Path, labels: Sequence[str], task: str, pooling: str = "cls") -> nn.Module:
+    """A backbone's trunk with a new head, drawn with torch's random numbers: one logit a label.
+
+    A head that the backbone came with is left out, even where it would fit. The head reads what the model's class has
+    it read (the cls token); with `pooling` `mean`, which Nucleotide Transformers know, the mean over all other tokens.
+
+    Raises
+    ------
+    LexomeError
+        If transformers has no classifier for the backbone, its classifier has no such pooling, or its weights do not
+        fill the trunk.
     """
     names = dict(enumerate(labels))
-    config = AutoConfig.from_pretrained(
+    config = load_config(
         backbone,
-        local_files_only=True,
-        trust_remote_code=False,
         id2label=names,
         label2id={name: at for at, name in names.items()},
         problem_type=PROBLEMS[task],
     )
+    if pooling != "cls":
+        if not hasattr(config, "classifier_pooling"):
+            raise LexomeError(f"pooling: classifiers of {config.model_type!r} read the cls token; leave the key out")
+        config.classifier_pooling = pooling
     try:
         model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32, trust_remote_code=False)
     except ValueError as error:
@@ -339,26 +378,37 @@ def fine_tune(data: RunData, settings: Mapping, seed: int, folder: str | Path, g
     ----------
     settings
         `backbone`, `engine` (`trainer`: Hugging Face, `native`: `lexome.native_loop`), `freeze` (the embeddings and
-        so many first layers stay as they are) and `training`: `max_length` (tokens, special ones included) beside
-        what `native_loop.fit` reads.
+        so many first layers stay as they are), if wanted `lora` (see `lora.add_adapters`; they are part of the saved
+        model's plain weights), `pooling` (what the classifier reads, see `build_classifier`), `readings` (`shifts` and
+        `mask`, see `lexome.readings`; native engine only; the saved configuration keeps `shifts`) and `training`:
+        `max_length` (tokens, special ones included) beside what `native_loop.fit` reads.
 
     Raises
     ------
     LexomeError
-        If the backbone does not fit, or checkpoints of another run lie beside `folder`.
+        If the backbone does not fit, `freeze` and `lora` stand together, or checkpoints of another run lie beside
+        `folder`.
     """
     training = settings["training"]
+    if settings.get("lora") and settings["freeze"]:
+        raise LexomeError("lora: trains adapters and the head while the whole backbone is frozen; set `freeze: 0`")
     with quiet():
         tokenizer = load_tokenizer(data.backbone)
         pad = tokenizer.pad_token_id or 0
         parts = (data.train, data.valid, data.test)
         examples = read_examples(data.tokens, parts, data.task, training["max_length"], tokenizer.all_special_ids)
+        if readings := settings.get("readings"):
+            examples = read_again(examples, parts, tokenizer, readings, training["max_length"], seed)
         run = identity(data, examples, settings, seed)
         checkpoints = open_checkpoints(folder, run)
         set_seed(seed)
         device = find_device(gpus)
-        model = build_classifier(data.backbone, run["labels"], data.task)
+        model = build_classifier(data.backbone, run["labels"], data.task, settings.get("pooling", "cls"))
+        if readings:
+            model.config.shifts = list(readings["shifts"])
         freeze(model, settings["freeze"])
+        adapters = add_adapters(model, settings["lora"]) if settings.get("lora") else None
+        trained = sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
 
         def score(logits: np.ndarray) -> dict[str, float]:
             return FIGURES[data.task](data.valid.targets, probabilities(logits, data.task))
@@ -367,16 +417,17 @@ def fine_tune(data: RunData, settings: Mapping, seed: int, folder: str | Path, g
         fit = ENGINES[settings["engine"]]
         history = fit(model, train, valid, training, seed, device, pad, score, checkpoints)
         scores = [probabilities(native_loop.predict(model, part, pad, device), data.task) for part in (valid, test)]
+        if adapters:
+            model = merge(adapters)
         tokenizer.model_max_length = training["max_length"]
         with atomic(folder) as temporary:
             model.cpu().save_pretrained(temporary)
             tokenizer.save_pretrained(temporary)
     for old in set(Path(folder).parent.glob(".checkpoints-*")) - {checkpoints}:
         log.warning("%s: checkpoints of a run with other settings that was cut off; delete it if it is done with", old)
-    sizes = [(weights.numel(), weights.requires_grad) for weights in model.parameters()]
     cost = {
-        "parameters": sum(size for size, _ in sizes),
-        "trained_parameters": sum(size for size, trained in sizes if trained),
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "trained_parameters": trained,
         "device": device.type,
         "cut": sum(part.cut for part in examples) / sum(map(len, examples)),
     }

@@ -160,6 +160,8 @@ def number(value: float, _: int) -> str:
 
 
 def plural(noun: str) -> str:
+    if noun.endswith(("species", "series")):
+        return noun
     if noun.endswith(("s", "x", "ch", "sh")):
         return noun + "es"
     return noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else noun + "s"

@@ -16,6 +16,7 @@ from lexome import native_loop
 from lexome.errors import LexomeError
 from lexome.finetuning import trim
 from lexome.masking import FIXED, Masker, make_masker
+from lexome.nucleotide_transformer import load_model
 from lexome.tokens import encoder
 
 log = logging.getLogger(__name__)
@@ -90,14 +91,7 @@ def load_masked_lm(folder: str | Path) -> tuple[nn.Module, bool]:
         If transformers has no masked-LM class for the backbone, or its weights do not fill the trunk.
     """
     try:
-        model, report = AutoModelForMaskedLM.from_pretrained(
-            folder,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+        model, report = load_model(AutoModelForMaskedLM, folder, output_loading_info=True)
     except ValueError as error:
         raise LexomeError(
             f"{folder}: no masked-language model of transformers reads it, so that it cannot be adapted: {error}"
@@ -139,7 +133,7 @@ def masked_logits(model: nn.Module, head: nn.Module | None, inputs: Mapping, whe
 def measure(
     model: nn.Module, head: nn.Module | None, corpus: Corpus, places: np.ndarray, device: torch.device, size: int = 32
 ) -> np.ndarray:
-    """Cross-entropy of chosen texts with their fixed masks, dropout off.
+    """Cross-entropy and hits of chosen texts with their fixed masks, dropout off.
 
     Parameters
     ----------
@@ -151,11 +145,12 @@ def measure(
     Returns
     -------
     numpy.ndarray
-        float64, shape (len(places), 2): sum over the masked tokens of each text (nats), and how many there are.
+        float64, shape (len(places), 3): sum over the masked tokens of each text (nats), how many there are, and of how
+        many the likeliest token is the right one.
     """
     model.eval()
     order = np.argsort([len(corpus.rows[place]) for place in places], kind="stable")
-    sums = np.zeros((len(places), 2))
+    sums = np.zeros((len(places), 3))
     with torch.inference_mode():
         for start in range(0, len(order), size):
             rows = order[start : start + size]
@@ -165,5 +160,7 @@ def measure(
                 losses = functional.cross_entropy(logits, truth, reduction="none").double().cpu().numpy()
                 text = where[0].cpu().numpy()
                 sums[rows, 0] = np.bincount(text, weights=losses, minlength=len(rows))
+                right = (logits.argmax(dim=1) == truth).double().cpu().numpy()
                 sums[rows, 1] = np.bincount(text, minlength=len(rows))
+                sums[rows, 2] = np.bincount(text, weights=right, minlength=len(rows))
     return sums

@@ -34,17 +34,27 @@ class Examples:
         int64, shape (n,): the class of each example; or float32, shape (n, n_labels): 0 or 1; None where unknown.
     cut
         How many of the rows hold the beginning of an example only.
+    others
+        Other readings of the same examples, each like `rows`: predictions are means over all of them.
+    draw
+        What training sees of an example, of (row, epoch), see `readings.Draw`; without it, its row.
     """
 
     rows: Sequence[np.ndarray]
     targets: np.ndarray | None
     cut: int = 0
+    others: Sequence[Sequence[np.ndarray]] = ()
+    draw: Callable[[int, int], np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, row: int) -> dict:
         return {"input_ids": self.rows[row]} | ({} if self.targets is None else {"labels": self.targets[row]})
+
+    def drawn(self, row: int, epoch: int) -> dict:
+        """An example as training sees it in an epoch (1, 2, ...)."""
+        return self[row] if self.draw is None else self[row] | {"input_ids": self.draw(row, epoch)}
 
 
 def pad_batch(examples: Sequence[dict], pad: int) -> dict[str, torch.Tensor]:
@@ -69,7 +79,13 @@ def pad_batch(examples: Sequence[dict], pad: int) -> dict[str, torch.Tensor]:
 
 
 def predict(model: nn.Module, examples: Examples, pad: int, device: torch.device, batch_size: int = 32) -> np.ndarray:
-    """Logits, float32, shape (n, n_labels); dropout is off. Batches hold rows of like length, so padding is small."""
+    """Logits, float32, shape (n, n_labels); dropout is off. Batches hold rows of like length, so padding is small.
+
+    Where examples have several readings, the mean over them.
+    """
+    if examples.others:
+        readings = [Examples(rows, None) for rows in (examples.rows, *examples.others)]
+        return np.mean([predict(model, part, pad, device, batch_size) for part in readings], axis=0)
     model.eval()
     order = np.argsort([len(row) for row in examples.rows], kind="stable")
     logits = np.empty((len(examples), model.config.num_labels), dtype=np.float32)
@@ -235,7 +251,7 @@ def fit(
         for rows in progress(batches, unit="batch", desc=f"epoch {epoch}/{epochs}"):
             for group in optimiser.param_groups:
                 group["lr"] = settings["learning_rate"] * linear_schedule(step, warmup, steps)
-            batch = pad_batch([train[row] for row in rows.tolist()], pad)
+            batch = pad_batch([train.drawn(row, epoch) for row in rows.tolist()], pad)
             with mixed_precision(device):
                 loss = model(**{name: part.to(device) for name, part in batch.items()}).loss
             loss.backward()

@@ -32,11 +32,16 @@ from transformers import (
     EsmTokenizer,
     PreTrainedConfig,
 )
+from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.models.esm.modeling_esm import EsmClassificationHead, EsmLayer, EsmLMHead, EsmOutput
 
 # What only the configurations of the gated family have.
 MARK = "add_bias_fnn"
 # Of a published configuration: names of its Python code and of what it was saved with.
+LOSSES = {
+    "single_label_classification": functional.cross_entropy,
+    "multi_label_classification": functional.binary_cross_entropy_with_logits,
+}
 FOREIGN = ("auto_map", "model_type", "architectures", "transformers_version")
 
 
@@ -44,7 +49,8 @@ FOREIGN = ("auto_map", "model_type", "architectures", "transformers_version")
 class NucleotideTransformerConfig(EsmConfig):
     """Configuration of a Nucleotide Transformer v2; the values are the published ones of 50 million parameters.
 
-    `intermediate_size` is the width after gating: the first layer of the block is twice as wide.
+    `intermediate_size` is the width after gating: the first layer of the block is twice as wide. A classifier reads the
+    state of the cls token, or where `classifier_pooling` is `mean` the mean over all other tokens.
     """
 
     model_type = "nucleotide_transformer"
@@ -64,6 +70,7 @@ class NucleotideTransformerConfig(EsmConfig):
     emb_layer_norm_before: bool | None = False
     tie_word_embeddings: bool = False
     add_bias_fnn: bool = False
+    classifier_pooling: str = "cls"
 
 
 class GatedLayer(nn.Module):
@@ -135,7 +142,7 @@ class NucleotideTransformerForMaskedLM(NucleotideTransformerPreTrainedModel, Esm
 class NucleotideTransformerForSequenceClassification(
     NucleotideTransformerPreTrainedModel, EsmForSequenceClassification
 ):
-    """The trunk with a classifier that reads the cls token."""
+    """The trunk with a classifier that reads the cls token, or the mean over the others (`classifier_pooling`)."""
 
     def __init__(self, config: NucleotideTransformerConfig):
         super(EsmForSequenceClassification, self).__init__(config)
@@ -143,6 +150,28 @@ class NucleotideTransformerForSequenceClassification(
         self.esm = NucleotideTransformerModel(config, add_pooling_layer=False)
         self.classifier = EsmClassificationHead(config)
         self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **options,
+    ) -> SequenceClassifierOutput:
+        """As `EsmForSequenceClassification`; the loss is that of the configuration's `problem_type`."""
+        if self.config.classifier_pooling == "cls":
+            return super().forward(input_ids, attention_mask=attention_mask, labels=labels, **options)
+        outputs = self.esm(input_ids, attention_mask=attention_mask, **options)
+        states = outputs.last_hidden_state[:, 1:]
+        read = torch.ones_like(states[..., 0]) if attention_mask is None else attention_mask[:, 1:].to(states.dtype)
+        means = (states * read[..., None]).sum(dim=1) / read.sum(dim=1, keepdim=True).clamp(min=1)
+        logits = self.classifier(means[:, None])
+        return SequenceClassifierOutput(
+            loss=None if labels is None else LOSSES[self.config.problem_type](logits, labels),
+            logits=logits,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
 
 
 AutoConfig.register(NucleotideTransformerConfig.model_type, NucleotideTransformerConfig, exist_ok=True)

@@ -26,6 +26,7 @@ from lexome.devices import find_device
 from lexome.embedding import POOLINGS, content_mask, pool
 from lexome.errors import LexomeError
 from lexome.nucleotide_transformer import load_model
+from lexome.readings import WHOLE, shift
 from lexome.tokens import encoder, load_tokenizer
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,19 @@ class SequenceClassificationPipeline(SequencePipeline):
 
     known: Mapping[str, tuple[str, ...]] = {"preprocess": ("max_tokens",), "forward": ("pooling",)}
 
+    def _checked(self, texts: list[str], parameters: Mapping) -> list:
+        """As of every pipeline; probabilities are of the mean over all readings that the model was trained with."""
+        first, *others = getattr(self.model.config, "shifts", WHOLE)
+        results = super()._checked(shift(texts, first) if first else texts, parameters)
+        again = super()._checked
+        readings = [results, *(again(shift(texts, letters), parameters) for letters in others)]
+        task, names = finetuning.TASKS[self.model.config.problem_type], self.model.config.id2label
+        for told in zip(*readings, strict=True):
+            logits = np.mean([reading.pop("logits") for reading in told], axis=0)
+            scores = finetuning.probabilities(logits[None], task)[0]
+            told[0]["probabilities"] = {names[at]: float(score) for at, score in enumerate(scores)}
+        return results
+
     def preprocess(self, text: str, max_tokens: int | None = None) -> dict:
         """Token ids of one text, cut as in training."""
         return self.tokenise(text, max_tokens, cut=True)
@@ -192,12 +206,10 @@ class SequenceClassificationPipeline(SequencePipeline):
         }
 
     def postprocess(self, outputs: Mapping) -> dict:
-        """Probabilities by label, the embedding, and whether the text was cut."""
-        config, cut = self.model.config, outputs["cut"]
-        task = finetuning.TASKS[config.problem_type]
-        scores = finetuning.probabilities(outputs["logits"].float().numpy(), task)[0]
+        """Logits, of which `_checked` makes probabilities by label, the embedding, and whether the text was cut."""
+        cut = outputs["cut"]
         return {
-            "probabilities": {config.id2label[at]: float(score) for at, score in enumerate(scores)},
+            "logits": outputs["logits"][0].float().numpy(),
             "embedding": outputs["embedding"][0].float().numpy(),
             "cut": cut[0] if isinstance(cut, list) else cut,
         }

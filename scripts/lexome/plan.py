@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from lexome.adapted import chain, check_adapted, corpus_files, resolve
 from lexome.chosenrun import Service, check_run, run_settings, studies_of
 from lexome.errors import LexomeError
+from lexome.mapsplan import check_curve, check_maps
 from lexome.scoreplan import DNA_RULES, check_score
 from lexome.settings import check, file_spec, load_yaml
 from lexome.tasks import check_task
@@ -33,7 +34,7 @@ DNA_NEEDS = ("scored", "references")
 # Keys of `prepare` entries whose values are paths, or (`files`) mappings that end in paths.
 PREPARE_FILES = (
     *("ontology", "annotations", "sequences", "taxonomy", "file"),
-    *("motifs", "background", "genome", "blacklist", "files"),
+    *("motifs", "background", "genome", "blacklist", "files", "codon_usage"),
 )
 
 
@@ -95,6 +96,8 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             known = ", ".join(registries["published"])
             mistakes.append(f"{where}.published: {study['published']!r} is not known; there are {known}")
         mistakes += _check_interpret(study, config["seeds"], where)
+        mistakes += check_curve(name, config["studies"], where)
+        mistakes += [] if misfits else check_maps(study, config["seeds"], where)
         if study["trivial"] not in study["models"]:
             mistakes.append(
                 f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}"
@@ -192,7 +195,7 @@ def _check_interpret(study: Mapping, seeds: list[int], where: str) -> list[str]:
         return []
     rule = study["prepare"]["rule"]
     if rule not in (*TEXT_RULES, *DNA_RULES):
-        return [f"{where}.interpret: only texts and DNA are explained; leave the key out"]
+        return [f"{where}.interpret: only texts and binding to DNA are explained; leave the key out"]
     what, other = ("DNA", "texts") if rule in DNA_RULES else ("texts", "DNA")
     foreign = TEXT_ONLY if what == "DNA" else DNA_ONLY
     mistakes = [f"{where}.interpret.{key}: only studies of {other} have it" for key in foreign if key in entry]

@@ -116,6 +116,7 @@ def _fine_tune(
     from lexome import finetuning, native_loop
     from lexome.devices import find_device
     from lexome.nucleotide_transformer import load_model
+    from lexome.readings import WHOLE, shift
     from lexome.tokens import load_tokenizer
 
     device = find_device(gpus)
@@ -126,7 +127,9 @@ def _fine_tune(
     limit = min(settings["training"]["max_length"], backbone.get("max_tokens", settings["training"]["max_length"]))
 
     def score(texts: Sequence[str]) -> np.ndarray:
-        examples = native_loop.Examples(_token_rows(tokenizer, texts, limit), None)
+        shifts = getattr(model.config, "shifts", WHOLE)
+        first, *others = (_token_rows(tokenizer, shift(texts, letters), limit) for letters in shifts)
+        examples = native_loop.Examples(first, None, others=others)
         return finetuning.probabilities(native_loop.predict(model, examples, pad, device), task)
 
     return Predictor(score, model.config.num_labels, limit, _counter(tokenizer))

@@ -360,25 +360,6 @@ def describe_source(entry: Mapping) -> dict:
     }
 
 
-def adaptation_note(told: Mapping) -> str:
-    """What a backbone was adapted to, and what that did to its perplexity: of `<name>.adaptation.json`."""
-    corpus, held = told["corpus"], told["perplexity"]["valid"]
-    subsets = " and ".join(corpus.get("subsets", [])).replace("left_out", "left out")
-    where = corpus.get("file") or f"{subsets} of {corpus['study']}, {corpus['split']} split"
-    seen = (
-        "they may hold valid and test texts, without labels"
-        if told["transductive"]
-        else "no valid or test text to the letter"
-    )
-    new = " (with a new head, trained on the unadapted weights; it learns on, so that part of the fall is its own)"
-    head = new if told["head"] == "new" else ""
-    return (
-        f"{told['base']} trained on to tell {told['mask']:.0%} masked tokens of {told['texts']['train']:,} texts "
-        f"({where}; {seen}). Perplexity of {held['texts']:,} other texts: {figure_text(held['before'])} before{head}, "
-        f"{figure_text(held['after'])} after, ratio {figure_text(held['ratio'])}."
-    )
-
-
 def plain(value: object) -> object:
     """Nested settings as plain dicts, lists, text and numbers, fit for YAML."""
     return json.loads(json.dumps(value, default=str))

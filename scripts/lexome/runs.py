@@ -31,6 +31,8 @@ class Part:
         Sequence or text of each example, length n.
     known
         bool, shape (n, n_labels): where the targets are known; they are 0 elsewhere. None: everywhere.
+    groups
+        Group of each example in the study, length n; empty where the examples have none.
     """
 
     ids: list[str]
@@ -38,6 +40,7 @@ class Part:
     features: np.ndarray | None
     texts: list[str] = field(default_factory=list)
     known: np.ndarray | None = None
+    groups: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def load_run(
     partly = ["measured"] if "measured" in table else []
     if partly and labels["task"] == "multi_class":
         raise LexomeError(f"{examples}: examples of one class each have no unknown labels; leave `measured` out")
-    table = table.rename(columns={"sequence": "text"})[["id", "text", "labels", *partly]]
+    grouped = ["group"] if "group" in table else []
+    table = table.rename(columns={"sequence": "text"})[["id", "text", "labels", *partly, *grouped]]
     table = pd.read_parquet(assignment, columns=["id", "subset"]).merge(table, on="id", validate="one_to_one")
     chosen = [label["index"] for label in labels["labels"]]
 
@@ -146,7 +150,8 @@ def load_run(
         known = None if targets is None or not partly else known_matrix(rows["measured"], chosen, n_labels)
         if known is not None:
             targets *= known
-        return Part(ids, targets, None if features is None else features(ids), rows["text"].tolist(), known)
+        texts, groups = rows["text"].tolist(), rows["group"].tolist() if grouped else []
+        return Part(ids, targets, None if features is None else features(ids), texts, known, groups)
 
     return RunData(*map(part, ("train", "valid", "test")), labels["labels"], labels["task"], tokens, backbone)
 

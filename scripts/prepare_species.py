@@ -134,7 +134,8 @@ def count_clusters(sources: pd.DataFrame, clusters: Mapping, counts: Counts) -> 
     sizes = sources.groupby("group")["id"].size()
     mixed = (sources.groupby("group")["species"].nunique() > 1).sum()
     note = f"genes whose proteins share {clusters['share']:.0%} of their {clusters['k']}-mers stay together in a split"
-    counts.add("clusters of genes", len(sizes), "clusters", f"{note}; the largest has {sizes.max():,} genes")
+    largest = "1 gene" if sizes.max() == 1 else f"{sizes.max():,} genes"
+    counts.add("clusters of genes", len(sizes), "clusters", f"{note}; the largest has {largest}")
     counts.add("clusters of several genes", (sizes > 1).sum(), "clusters", f"{mixed:,} of genes of several species")
 
 

@@ -1,9 +1,11 @@
 """The table, the words and the picture of an adaptation."""
 
+import itertools
 import json
 
 import pytest
 
+from lexome.adaptationfigures import adaptation_curve
 from lexome.adaptationtables import adaptation_note, adaptation_rows, baseline_title, speed_note
 from lexome.throughput import describe_speed, peak, token_flops
 from plot_adaptation import plot_adaptation
@@ -38,7 +40,7 @@ def test_a_row_for_the_model_and_every_baseline():
     rows = adaptation_rows(TOLD)
     assert [row["name"] for row in rows] == [
         "after",
-        "random weights",
+        "random weights, bias at token shares",
         "how common tokens are",
         "pairs of tokens, from both sides",
         "Markov chain over 5 nucleotides, from the left",
@@ -81,6 +83,16 @@ def test_the_curve_is_drawn_with_its_baselines(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(TOLD))
     plot_adaptation(tmp_path / "h.jsonl", tmp_path / "a.json", tmp_path / "curve.svg")
     assert "pairs of tokens, from both sides" in (tmp_path / "curve.svg").read_text()
+
+
+def test_names_of_levels_do_not_lie_on_each_other():
+    near = {"unigram": 1756.2, "bigram": 1755.9, "bigram_left": 1757.5, "markov5_left": 2028, "markov5": 2084}
+    told = TOLD | {"baselines": {name: {"perplexity": figure(value)} for name, value in near.items()}}
+    drawn = adaptation_curve([{"stage": "all", "step": 9, "train_loss": 8.0, "valid_loss": 7.9}], told)
+    drawn.draw_without_rendering()
+    boxes = sorted((text.get_window_extent() for text in drawn.axes[0].texts), key=lambda box: box.y0)
+    assert len(boxes) == 5
+    assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes))
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,18 @@ def test_coding_sequences_are_checked_and_counted(tmp_path):
 
 
 def test_no_coding_sequence_left_is_an_error(tmp_path):
-    with pytest.raises(LexomeError, match="no coding sequence is left of 1 records"):
+    why = re.escape("left of 1 record (with a length that is no multiple of 3: 1); are these coding sequences?")
+    with pytest.raises(LexomeError, match=f"no coding sequence is {why}"):
         read_coding(fasta(tmp_path / "c.fa", {"a": "ATGA"}))
+
+
+def test_proteins_are_not_taken_for_coding_sequences_nor_these_for_proteins(tmp_path):
+    proteins = fasta(tmp_path / "p.fa", {"a": "MKVLAAGIVGLCARR", "b": "MSTNPKPQRKTK"})
+    with pytest.raises(LexomeError, match=r"p\.fa: most of its letters are none of A, C, .*`source: simulated`"):
+        read_coding(proteins)
+    usage = read_usage(usage_table(tmp_path / "u.tsv", usage_lines()))["x"]
+    with pytest.raises(LexomeError, match=r"c\.fa: most of its sequences have no letters but .*`source: cds`"):
+        simulate_coding(fasta(tmp_path / "c.fa", {"a": "ATGAAATAA"}), usage, np.random.default_rng(0))
 
 
 def usage_lines(species="x", weight=lambda codon: 1):

@@ -256,3 +256,34 @@ def test_the_schema_takes_these_settings(kind, request, motif_file):
     check(settings_of(kind, motif_file), schema, kind)
     with pytest.raises(LexomeError, match="max_itre: unknown key; did you mean max_iter"):
         check(settings_of(kind, motif_file) | {"max_itre": 3}, schema, kind)
+
+
+@pytest.mark.parametrize("task", ["multi_class", "multi_label"])
+def test_valid_chooses_among_several_penalties(task, tmp_path):
+    data, _ = make_study()
+    if task == "multi_class":
+        parts = [dataclasses.replace(part, targets=one_class(part)) for part in (data.train, data.valid)]
+        labels = [{"id": name} for name in ("F1", "F2", "none")]
+        data = dataclasses.replace(data, train=parts[0], valid=parts[1], labels=labels, task=task)
+    errors = {}
+    for strength in (1e-6, 0.1, 1e4):
+        run = KINDS["kmer"](data, SETTINGS["kmer"] | {"C": strength}, 0, tmp_path / str(strength), 0)
+        truth = data.valid.targets
+        if task == "multi_class":
+            errors[strength] = (run.valid.argmax(axis=1) != truth.argmax(axis=1)).sum()
+        else:
+            errors[strength] = -np.log(np.where(truth == 1, run.valid, 1 - run.valid)).sum()
+    chosen = KINDS["kmer"](data, SETTINGS["kmer"] | {"C": list(errors)}, 0, tmp_path / "several", 0)
+    best = min(errors, key=errors.get)
+    assert read_json(tmp_path / "several" / "config.json")["C"] == best
+    one = KINDS["kmer"](data, SETTINGS["kmer"] | {"C": best}, 0, tmp_path / "one", 0)
+    np.testing.assert_array_equal(chosen.test, one.test)
+    bare = dataclasses.replace(data, valid=Part([], data.valid.targets[:0], None, []))
+    with pytest.raises(LexomeError, match="C: there is no valid example to choose"):
+        KINDS["kmer"](bare, SETTINGS["kmer"] | {"C": list(errors)}, 0, tmp_path / "bare", 0)
+
+
+def one_class(part):
+    """The first site of each example as its class, the last class where it has none."""
+    targets = np.column_stack([part.targets, part.targets.sum(axis=1) == 0]).astype(np.uint8)
+    return np.eye(3, dtype=np.uint8)[targets.argmax(axis=1)]

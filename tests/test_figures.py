@@ -79,7 +79,7 @@ def test_label_frequencies_rank_and_name_the_most_frequent():
     assert [text.get_text() for text in bars.get_yticklabels()] == [names[i] for i in best[::-1]]
     widths = np.array([bar.get_width() for bar in bars.patches]).reshape(3, 5)
     np.testing.assert_array_equal(widths.T, counts[best[::-1]])
-    assert legend(figure)[0] == f"judged: {judged.sum()}"
+    assert legend(figure)[:4] == ["train", "valid", "test", f"judged: {judged.sum()}"]
     drawn = sum(len(points.get_offsets()) for points in ranks.collections)
     assert drawn == (counts.sum(axis=1) > 0).sum()
 
@@ -88,6 +88,9 @@ def test_few_labels_need_no_ranks():
     figure = figures.label_frequencies(["a", "b"], np.array([[1, 0, 0], [5, 2, 2]]), np.ones(2, bool), "text", "class")
     (bars,) = figure.axes
     assert [text.get_text() for text in bars.get_yticklabels()] == ["a", "b"]
+    # It would lie on bars that all end at one number.
+    assert bars.get_legend() is None
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train", "valid", "test"]
 
 
 def test_lengths_are_shares_of_each_subset():
@@ -98,6 +101,13 @@ def test_lengths_are_shares_of_each_subset():
     assert legend(figure) == ["train: 30 proteins, median 100", "test: 4 proteins, median 105"]
     for stairs in axes.patches:
         assert stairs.get_data()[0].sum() == pytest.approx(100)
+
+
+def test_one_length_has_one_tick():
+    figure = figures.length_distribution({"train": np.full(30, 60), "test": np.full(9, 60)}, "nucleotides", "window")
+    axes = figure.axes[0]
+    assert axes.get_xticks().tolist() == [60]
+    assert [stairs.get_data()[0].tolist() for stairs in axes.patches] == [[100], [100]]
 
 
 def test_long_tails_get_a_logarithmic_axis():

@@ -359,3 +359,23 @@ def test_schema_takes_the_settings_and_refuses_a_typo(request):
     ):
         with pytest.raises(LexomeError):
             check(wrong, schema, "models")
+
+
+def test_readings_that_are_cut_are_counted(tmp_path, caplog):
+    """Three letters less are two tokens more: nine 6-mers and three letters in place of ten 6-mers."""
+    from lexome.initialisation import initialise
+    from lexome.native_loop import Examples
+    from lexome.runs import Part
+    from lexome.tokens import encoder, load_tokenizer
+
+    init = {"layers": 1, "hidden": 8, "heads": 1, "intermediate": 8, "positions": 32, "seed": 0}
+    initialise({"architecture": "nucleotide_transformer", **init}, tmp_path / "nt")
+    tokenizer = load_tokenizer(tmp_path / "nt")
+    parts = [Part([name], None, None, ["ACGTAC" * 10]) for name in ("train", "valid", "test")]
+    examples = [Examples([np.array(row) for row in encoder(tokenizer)(part.texts)], None) for part in parts]
+    readings = {"shifts": [0, 3], "mask": 0.0}
+    assert [part.cut for part in finetuning.read_again(examples, parts, tokenizer, readings, 13, 0)] == [0, 0, 0]
+    with caplog.at_level(logging.WARNING):
+        read = finetuning.read_again(examples, parts, tokenizer, readings, 11, 0)
+    assert [part.cut for part in read] == [1, 1, 1]
+    assert "3 of 3 examples were cut to 11 tokens in a reading" in caplog.text

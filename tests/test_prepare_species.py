@@ -179,6 +179,23 @@ def test_every_species_has_a_file(simulated):
     ]
 
 
+def test_no_two_species_have_one_file_unless_they_are_simulated(simulated):
+    study = {"prepare": simulated | {"files": {"cat": "a", "dog": "a"}}, "headline": ["accuracy"], "splits": {}}
+    assert check_task(study | {"models": {}}, "s") == []
+    study["prepare"] |= {"source": "cds"}
+    assert check_task(study | {"models": {}}, "s") == [
+        "s.prepare.files.dog: a is the file of cat too; name that of dog"
+    ]
+
+
+def test_models_that_read_windows_otherwise_than_they_are_cut(simulated):
+    models = {"c": {"step": 3}, "f": {"readings": {"shifts": [0, 27, simulated["window"]]}}}
+    study = {"prepare": simulated | {"in_frame": False}, "headline": ["accuracy"], "splits": {}, "models": models}
+    codons, shifts = check_task(study, "s")
+    assert codons.startswith("s.models.c.step: 3 counts codons, but windows start anywhere")
+    assert shifts == "s.models.f.readings.shifts: 30 leaves nothing of windows of 30 nucleotides; take less"
+
+
 def test_its_files_are_known_and_it_is_not_explained(simulated):
     study = {"prepare": simulated, "models": {}, "interpret": {"model": "a", "seed": 0}}
     assert plan.prepare_files(study) == [*simulated["files"].values(), simulated["codon_usage"]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lexome.masking import FIXED, Masker
-from lexome.tokenbaselines import Chain, Kmers, measure_baselines, smooth
+from lexome.tokenbaselines import Chain, Kinds, Kmers, measure_baselines, smooth
 
 WORDS = {token: at for at, token in enumerate(["<pad>", "<cls>", "<mask>", *"abcdefg"])}
 MASKER = Masker(0.3, 0, 2, np.array([0, 1, 2]), np.arange(3, 10))
@@ -224,6 +224,44 @@ def test_chains_see_what_pairs_of_rare_tokens_cannot():
     for told in (one, three):
         assert told["bigram"] < told["unigram"] + 0.05 < math.log(4101)
     assert three["codon_markov5"] < min(three["markov5"] - 0.1, three["markov5_left"], three["bigram"])
+
+
+def test_single_letters_at_the_end_of_texts_are_expected_there():
+    """Half of the texts end in a letter. Chances that are the same everywhere would cost ln 18 + ln 4 nats."""
+    rows, vocabulary = dna(200, 1, k=3)
+    kmers = [at for token, at in vocabulary.items() if len(token) == 3]
+    masker = Masker(0.9, 0, 2, np.array([*range(4), *kmers, vocabulary["N"]]), np.arange(4, len(vocabulary)))
+    found = measure_baselines(rows, np.arange(150), np.arange(150, 200), masker, vocabulary)
+    for name in ("markov2", "codon_markov2"):
+        assert found[name][:, 1].sum() > 15
+        assert found[name][:, 0].sum() / found[name][:, 1].sum() < math.log(2) + math.log(4) + 0.1
+
+
+def test_kinds_follow_each_other_as_counted():
+    rows, vocabulary = dna(30, 1, k=3)
+    single = np.bincount(np.concatenate(rows), minlength=len(vocabulary)).astype(float)
+    single[:4] = 0
+    single /= single.sum()
+    kinds = Kinds(rows, Kmers.of(vocabulary, len(vocabulary)), single, 2)
+    ids = {0: vocabulary["ACG"], 1: vocabulary["T"], 2: vocabulary["N"]}
+    assert [kinds.of[at] for at in (*ids.values(), vocabulary["<cls>"])] == [0, 1, 2, 2]
+    follow = Counter((one, two) for one, two in itertools.product(range(3), range(4)))
+    for row in rows:
+        follow.update(itertools.pairwise([*(int(kinds.of[token]) for token in row), 3]))
+    step = {pair: n / sum(follow[pair[0], to] for to in range(4)) for pair, n in follow.items()}
+    inner = {(one, two): step[one, two] / sum(step[one, to] for to in range(3)) for one in range(3) for two in range(3)}
+    shares = [single[kinds.of == kind].sum() for kind in range(3)]
+    texts = [np.array([3, ids[0], 2, 2, ids[1], 2]), np.array([3, 2, ids[2]])]
+    text, column = np.array([0, 0, 0, 1]), np.array([2, 3, 5, 1])
+    left, right = kinds.left(texts, text, column), kinds.right(texts, text, column)
+    np.testing.assert_allclose(left @ single, 1)
+    np.testing.assert_allclose(right @ single, [1, 1, 1, 1])
+    for kind, token in ids.items():
+        twice = sum(inner[0, by] * inner[by, kind] for by in range(3))
+        expected = np.array([inner[0, kind], twice, inner[1, kind], inner[2, kind]]) / shares[kind]
+        np.testing.assert_allclose(left[:, token], expected)
+        behind = [step[kind, to] / sum(shares[by] * step[by, to] for by in range(3)) for to in (1, 3, 2)]
+        np.testing.assert_allclose(right[:, token], [1, *behind])
 
 
 def test_a_place_without_a_codon_gains_nothing_from_codons():

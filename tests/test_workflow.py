@@ -24,7 +24,7 @@ def snakemake(folder, *arguments, check=True, config=CONFIG):
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     command = ["snakemake", "--cores", "2", f"--configfile={config}", *arguments]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=500
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=900
     )
     assert not check or done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     return done

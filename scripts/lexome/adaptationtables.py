@@ -59,7 +59,7 @@ def adaptation_rows(told: Mapping) -> list[dict[str, str]]:
     if "accuracy" not in told:
         return []
     spread, right = told["perplexity"]["valid"], told["accuracy"]["valid"]
-    start = "random weights" if told.get("random_weights") else "before"
+    start = "random weights, bias at token shares" if told.get("random_weights") else "before"
     rows = [
         ("after", spread["after"], right["after"], None, None),
         (start, spread["before"], right["before"], spread["ratio"], right["difference"]),

@@ -32,6 +32,13 @@ STOP = "*"
 GENETIC_CODE = dict(zip(CODONS, "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG", strict=True))
 STOPS = tuple(codon for codon, amino_acid in GENETIC_CODE.items() if amino_acid == STOP)
 _UNKNOWN = "X"
+# Records that are left out, as an error tells of them where none is left.
+DROPPED = {
+    "unreadable": "repeated, empty or nothing but unknown letters",
+    "not_coding": "of no protein-coding gene",
+    "partial_codon": "with a length that is no multiple of 3",
+    "internal_stop": "with a stop codon before the last one",
+}
 # By the codes of `lexome.dna` (A, C, G, T, N: 0 to 4), 25 first + 5 second + third.
 _AMINO_ACID = np.frombuffer(
     "".join(GENETIC_CODE.get(a + b + c, _UNKNOWN) for a in "ACGTN" for b in "ACGTN" for c in "ACGTN").encode(),
@@ -92,9 +99,14 @@ def read_coding(path: str | Path) -> tuple[pd.DataFrame, dict[str, int]]:
     Raises
     ------
     LexomeError
-        If the file is malformed, or no sequence is left.
+        If the file is malformed, holds proteins, or no sequence is left.
     """
     table, read = read_fasta(path, "dna")
+    if read["unknown_residues"] > table["length"].sum() / 2:
+        raise LexomeError(
+            f"{path}: most of its letters are none of A, C, G, T and N; are these proteins? Name the FASTA of their "
+            "coding sequences, or set `source: simulated`"
+        )
     counts = {"records": read["records"], "unreadable": read["records"] - read["kept"]}
     coding = table["description"].map(is_protein_coding).astype(bool)
     counts["not_coding"] = int((~coding).sum())
@@ -114,9 +126,9 @@ def read_coding(path: str | Path) -> tuple[pd.DataFrame, dict[str, int]]:
     counts["other_transcripts"] = len(table) - len(genes)
     counts["kept"] = len(genes)
     if genes.empty:
-        raise LexomeError(
-            f"{path}: no coding sequence is left of {read['records']} records; are these coding sequences?"
-        )
+        dropped = ", ".join(f"{why}: {counts[key]}" for key, why in DROPPED.items() if counts[key])
+        what = "1 record" if read["records"] == 1 else f"{read['records']} records"
+        raise LexomeError(f"{path}: no coding sequence is left of {what} ({dropped}); are these coding sequences?")
     counts["no_start"] = int((genes["sequence"].str[:3] != "ATG").sum())
     counts["no_stop"] = int((~genes["protein"].str.endswith(STOP)).sum())
     counts["with_unknown"] = int(genes["sequence"].str.contains("N", regex=False).sum())

@@ -10,6 +10,7 @@ from lexome.codingdna import CODONS, GENETIC_CODE, STOP
 from lexome.errors import LexomeError
 from lexome.fasta import AMINO_ACIDS, open_text, read_fasta
 
+NUCLEOTIDES = "ACGTUN"
 COLUMNS = ("species", "codon", "amino_acid", "frequency")
 Usage = Mapping[str, tuple[Sequence[str], np.ndarray]]
 
@@ -125,9 +126,14 @@ def simulate_coding(path: str | Path, usage: Usage, rng: np.random.Generator) ->
     Raises
     ------
     LexomeError
-        If the file is malformed, or no protein is left.
+        If the file is malformed, holds DNA, or no protein is left.
     """
     table, read = read_fasta(path)
+    if table["sequence"].map(set(NUCLEOTIDES).issuperset).astype(bool).mean() > 0.5:
+        raise LexomeError(
+            f"{path}: most of its sequences have no letters but {', '.join(NUCLEOTIDES)}; is this DNA? Name the FASTA "
+            "of the proteins, or set `source: cds`"
+        )
     plain = table["sequence"].map(set(AMINO_ACIDS).issuperset).astype(bool)
     counts = {
         "records": read["records"],

@@ -120,21 +120,36 @@ def kmer(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: 
     ----------
     settings
         `k`, `reverse_complement`, `step` if it is not 1 (see `kmer_counts`), `C` (inverse strength of the L2 penalty on
-        shares that were scaled to unit variance) and `max_iter`.
+        shares that were scaled to unit variance; of several, the one that errs least on valid: the share of wrong
+        classes, or the log loss of labels; of equally good ones the first) and `max_iter`.
     seed
         Not used: the fit draws no random numbers.
 
     Raises
     ------
     LexomeError
-        If both strands are to count alike in steps: the steps of the other strand start at the other end.
+        If both strands are to count alike in steps: the steps of the other strand start at the other end. If there is
+        no valid example to choose `C` by.
     """
     k, both, step = settings["k"], settings["reverse_complement"], settings.get("step", 1)
     if both and step > 1:
         raise LexomeError(f"step: {step} counts in the frame of one strand; set `reverse_complement: false`")
     features = kmer_shares(data.train.texts, k, both, step)
-    weights, intercepts = _regression(features, data, settings)
+    strengths = settings["C"] if isinstance(settings["C"], list) else [settings["C"]]
+    if len(strengths) > 1 and not data.valid.ids:
+        raise LexomeError("C: there is no valid example to choose one of several by; give one number")
+    held = kmer_shares(data.valid.texts, k, both, step) if len(strengths) > 1 else None
+    best, least = None, np.inf
+    for strength in strengths:
+        weights, intercepts = _regression(features, data, {**settings, "C": strength})
+        error = _error(held @ weights.T + intercepts, data) if held is not None else 0.0
+        if error < least:
+            best, least = (weights, intercepts, strength), error
+    weights, intercepts, strength = best
     about = {"model": dict(settings), "k": k, "reverse_complement": both, "step": step}
+    if held is not None:
+        log.info("C = %g errs least on valid: %.4f", strength, least)
+        about["C"] = strength
     _save(folder, {"weights": weights, "intercepts": intercepts}, data, about)
     return _trained(load_kmer(folder), data, weights.size + intercepts.size)
 
@@ -261,6 +276,15 @@ def _deviation(features) -> np.ndarray:
 
 def _probabilities(logits: np.ndarray, task: str) -> np.ndarray:
     return softmax(logits, axis=1) if task == "multi_class" else expit(logits)
+
+
+def _error(logits: np.ndarray, data: RunData) -> float:
+    """Of valid: the share of examples whose class is not the likeliest, or the mean log loss of known labels."""
+    targets, known = data.valid.targets, data.valid.known
+    if data.task == "multi_class":
+        return float((logits.argmax(axis=1) != targets.argmax(axis=1)).mean())
+    each = np.logaddexp(0, np.where(targets, -logits, logits))
+    return float(each.mean() if known is None else each[known].mean())
 
 
 def _save(folder: str | Path, arrays: Mapping[str, np.ndarray], data: RunData, about: Mapping) -> None:

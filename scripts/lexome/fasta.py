@@ -121,7 +121,7 @@ def read_fasta(path: str | Path, alphabet: str = "protein") -> tuple[pd.DataFram
                 line = _line_with(path, _header_lines(path)[record], str(error))
                 raise LexomeError(
                     f"{path}, line {line}: {str(error)!r} in the sequence of {name} is no {alphabet} letter; "
-                    "remove it (is this a FASTA file?)"
+                    f"remove it (is this FASTA of {'DNA' if alphabet == 'dna' else 'proteins'}?)"
                 ) from None
             if sequence is None:
                 continue

@@ -104,7 +104,7 @@ def label_frequencies(
     bars.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     bars.xaxis.set_major_formatter(FuncFormatter(number))
     bars.grid(True, axis="x")
-    bars.legend(loc="lower right")
+    figure.legend(*bars.get_legend_handles_labels(), loc="outside upper right", ncols=len(SUBSETS))
     return figure
 
 
@@ -121,6 +121,9 @@ def length_distribution(lengths: Mapping[str, np.ndarray], unit: str, example_no
     edges = np.geomspace(max(low, 1), high, bins + 1) if spread else np.linspace(low, high, bins + 1)
     figure = Figure(figsize=(WIDTH, 3.3))
     axes = figure.subplots()
+    if low == every.max():
+        edges = np.array([low - 0.5, low + 0.5])
+        axes.set(xticks=[low], xlim=(low - 2, low + 2))
     for subset, values in lengths.items():
         colour = SUBSETS.get(subset, MUTED)
         share = np.histogram(values, edges)[0] / len(values) * 100

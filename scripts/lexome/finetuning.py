@@ -110,7 +110,11 @@ def read_again(
     for part, own in zip(parts, examples, strict=True):
         again = [encode(shift(part.texts, letters)) for letters in readings["shifts"] if letters]
         others = [[trim(np.asarray(row), max_length, special) for row in rows] for rows in again]
-        read.append(dataclasses.replace(own, others=others))
+        # Fewer letters may be more tokens: what k-mers leave over is read letter by letter.
+        cut = sum(max(map(len, rows)) > max_length for rows in zip(*again, strict=True))
+        read.append(dataclasses.replace(own, others=others, cut=max(own.cut, cut)))
+    if cut := sum(part.cut for part in read):
+        log.warning("%d of %d examples were cut to %d tokens in a reading", cut, sum(map(len, read)), max_length)
     train = read[0]
     draw = Draw([train.rows, *train.others], seed, readings["mask"], tokenizer.mask_token_id, special)
     return [dataclasses.replace(train, draw=draw), *read[1:]]

@@ -12,8 +12,9 @@ Both give what the workflow gives of the same folders (`lexome.embedding.embed`,
 it does, leave special tokens and padding out of means, and run no code but lexome's and transformers'.
 """
 
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,9 @@ class SequencePipeline(Pipeline):
         if unknown:
             known = sorted({"batch_size", "num_workers"}.union(*self.known.values()))
             raise LexomeError(f"unknown pipeline parameters: {', '.join(unknown)}; known are {', '.join(known)}")
+        limit = parameters.get("max_tokens")
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise LexomeError(f"max_tokens: {limit!r}; give a whole number from 1 on, or None")
         if "pooling" in parameters and parameters["pooling"] not in POOLINGS:
             raise LexomeError(f"pooling: {parameters['pooling']!r}; choose one of {', '.join(POOLINGS)}")
         return stages["preprocess"], stages["forward"], {}
@@ -84,6 +88,8 @@ class SequencePipeline(Pipeline):
         """
         if isinstance(inputs, str):
             return self._checked([inputs], parameters)[0]
+        if isinstance(inputs, bytes | Mapping) or not isinstance(inputs, Iterable):
+            raise LexomeError(f"the input is of type {type(inputs).__name__}; give a text or a list of texts")
         return self.collect(self._checked(list(inputs), parameters))
 
     def _checked(self, texts: list[str], parameters: Mapping) -> list:
@@ -141,9 +147,9 @@ class SequenceEmbeddingPipeline(SequencePipeline):
 
     def _sanitize_parameters(self, **parameters) -> tuple[dict, dict, dict]:
         depth, layers = self.model.config.num_hidden_layers, parameters.get("layers", -1)
-        for layer in [layers] if isinstance(layers, int) else layers:
-            if not isinstance(layer, int) or not -depth - 1 <= layer <= depth:
-                raise LexomeError(f"layers: {layers}, but the model has layers 0 to {depth}")
+        for layer in layers if isinstance(layers, list | tuple) and layers else [layers]:
+            if isinstance(layer, bool) or not isinstance(layer, int) or not -depth - 1 <= layer <= depth:
+                raise LexomeError(f"layers: {layers!r}, but the model has layers 0 to {depth}")
         return super()._sanitize_parameters(**parameters)
 
     def preprocess(self, text: str, max_tokens: int | None = None) -> dict:
@@ -250,6 +256,11 @@ def load_classification_pipeline(folder: str | Path, gpus: int = 0, **settings) 
 def _load(kind: type, auto: type, folder: str | Path, gpus: int, settings: Mapping) -> SequencePipeline:
     if not (Path(folder) / "config.json").is_file():
         raise LexomeError(f"{folder}: no model here (no config.json)")
+    if "model_type" not in json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")):
+        raise LexomeError(
+            f"{folder}: no model of transformers (its config.json has no model_type); give a backbone's folder, or the "
+            "`model` folder of a run of kind fine_tune"
+        )
     with finetuning.quiet():
         model, tokenizer = load_model(auto, folder).eval(), load_tokenizer(folder)
     return kind(model=model, tokenizer=tokenizer, device=find_device(gpus), **settings)

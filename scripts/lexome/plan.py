@@ -26,6 +26,13 @@ READS = Service(
     unable="reads no text",
     missing="say which run reads the text, as in config/config.yaml",
 )
+# What the examples of a prepare rule are, as a backbone's `kind` says it.
+READ_BY = {
+    **dict.fromkeys(TEXT_RULES, "text"),
+    **dict.fromkeys(DNA_RULES, "dna"),
+    "protein_function": "protein",
+    "species": "dna",
+}
 EXPLAINED_KINDS = {"texts": "fine_tune", "DNA": "network"}  # kinds of models that are looked into
 # Keys of `interpret` that only studies of texts, or only those of DNA, have, and those that the latter need.
 TEXT_ONLY = ("shown",)
@@ -85,7 +92,7 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
         for model_name, model in study["models"].items():
             at = f"{where}.models.{model_name}"
             misfits += _check_variant(model, "kind", kinds, at)
-            mistakes += _check_backbone(model, registries["backbones"], at)
+            mistakes += _check_backbone(model, registries["backbones"], at, study["prepare"]["rule"])
         mistakes += misfits or check_task(study, where)
         for split, entry in study["splits"].items():
             if abs(sum(entry["fractions"].values()) - 1) > 1e-9:
@@ -165,12 +172,19 @@ def _check_file(path: str, datasets: Mapping, where: str) -> list[str]:
     return []
 
 
-def _check_backbone(model: Mapping, backbones: Mapping, where: str) -> list[str]:
+def _check_backbone(model: Mapping, backbones: Mapping, where: str, rule: str) -> list[str]:
     if "backbone" not in model:
         return []
     if model["backbone"] not in backbones:
         return [f"{where}.backbone: {model['backbone']!r} is not known; there are {', '.join(backbones)}"]
     backbone = backbones[model["backbone"]]
+    reads = READ_BY.get(rule, backbone["kind"])
+    if backbone["kind"] != reads:
+        able = ", ".join(name for name, entry in backbones.items() if entry["kind"] == reads)
+        return [
+            f"{where}.backbone: {model['backbone']} reads {backbone['kind']}, but the examples are {reads}; "
+            f"choose one of {able}"
+        ]
     root = chain(backbones, model["backbone"])[-1]
     if "path" in backbones[root]:
         folder = backbones[root]["path"]
@@ -182,6 +196,9 @@ def _check_backbone(model: Mapping, backbones: Mapping, where: str) -> list[str]
     absent = sorted(set(model.get("layers", [])) - set(embedded))
     if absent:
         return [f"{where}.layers: {absent} are not embedded; `embedding: layers` of {model['backbone']} has {embedded}"]
+    if model["kind"] == "fine_tune":
+        # It reads tokens; what is embedded does not matter.
+        return []
     known = poolings(backbone)
     if model.get("pooling", known[0]) not in known:
         mend = f"`embedding: pooling` of {model['backbone']} has {', '.join(known)}"

@@ -60,6 +60,7 @@ def check_task(study: Mapping, where: str) -> list[str]:
         if not fits_headline(metric, prepare)
     ]
     mistakes += _check_species(prepare, f"{where}.prepare")
+    mistakes += _check_windows(study, f"{where}.models")
     for name, model in study["models"].items():
         monitor = model.get("training", {}).get("monitor")
         if monitor and monitor not in MONITORS[task]:
@@ -86,4 +87,31 @@ def _check_species(prepare: Mapping, where: str) -> list[str]:
         for name in files
         if name not in species
     ]
-    return absent + strangers
+    owner: dict[str, str] = {}
+    twice = [
+        f"{where}.files.{name}: {path} is the file of {owner[path]} too; name that of {name}"
+        for name, path in files.items()
+        if prepare["source"] == "cds" and owner.setdefault(path, name) != name
+    ]
+    return absent + strangers + twice
+
+
+def _check_windows(study: Mapping, where: str) -> list[str]:
+    """Models that read windows otherwise than these are cut."""
+    prepare = study["prepare"]
+    if prepare["rule"] != "species":
+        return []
+    mistakes = []
+    for name, model in study["models"].items():
+        long = [shift for shift in model.get("readings", {}).get("shifts", []) if shift >= prepare["window"]]
+        if long:
+            mistakes.append(
+                f"{where}.{name}.readings.shifts: {long[0]} leaves nothing of windows of {prepare['window']} "
+                "nucleotides; take less"
+            )
+        if model.get("step") == 3 and not prepare["in_frame"]:
+            mistakes.append(
+                f"{where}.{name}.step: 3 counts codons, but windows start anywhere in them; set `prepare: in_frame: "
+                "true`, or leave the key out"
+            )
+    return mistakes

@@ -14,7 +14,8 @@ out of the counts once (MacKay and Peto 1995, doi:10.1017/S1351324900000218). A 
 `markov<k-1>_left`, `markov<k-1>`: where tokens are k-mers of DNA, a Markov chain over nucleotides that remembers k - 1
 of them; every order is smoothed with the one below (Witten and Bell 1991, doi:10.1109/18.87000, method C). Masked
 tokens on the left are marginalised: the chain runs through them from the nearest token that is shown. On the right only
-the next token counts.
+the next token counts. Whether a place holds a k-mer at all, or one of the single letters at the end of a text, is told
+by counts of which kind follows which.
 `codon_markov<k-1>`: the same with chains of their own for the three places of a codon (Borodovsky and McIninch 1993,
 doi:10.1016/0097-8485(93)85004-V); it gains where texts begin with a codon.
 """
@@ -101,6 +102,9 @@ def _contexts(
     single = np.where(ordinary, every, 0) / every[ordinary].sum()
     error = masker.rate * TO_RANDOM / (1 - masker.rate * TO_MASK)
 
+    def both(one: Context, other: Context) -> Context:
+        return lambda texts, text, column: one(texts, text, column) * other(texts, text, column)
+
     def context(left: Context, right: Context | None = None) -> Context:
         def chances(texts, text, column):
             told = (1 - error) * left(texts, text, column) + error * single
@@ -115,12 +119,16 @@ def _contexts(
     yield "bigram_left", context(pairs.left)
     yield "bigram", context(pairs.left, pairs.right)
     kmers = Kmers.of(vocabulary, len(ordinary))
-    for period, name in ((1, "markov"), (3, "codon_markov")) if kmers else ():
+    if not kmers:
+        return
+    kinds = Kinds(counted, kmers, single, masker.mask_id)
+    for period, name in ((1, "markov"), (3, "codon_markov")):
         if kmers.k % period == 0:
             chain = Chain(counted, kmers, period, single, masker.mask_id)
+            left, right = both(chain.left, kinds.left), both(chain.right, kinds.right)
             if period == 1:
-                yield f"{name}{kmers.k - 1}_left", context(chain.left)
-            yield f"{name}{kmers.k - 1}", context(chain.left, chain.right)
+                yield f"{name}{kmers.k - 1}_left", context(left)
+            yield f"{name}{kmers.k - 1}", context(left, right)
 
 
 def neighbours(texts: Sequence[np.ndarray], text: np.ndarray, column: np.ndarray, step: int, mask: int) -> np.ndarray:
@@ -212,6 +220,59 @@ class Kmers:
         k = max(map(len, kmers), default=0)
         complete = 2 <= k <= LONGEST and sum(len(token) == k for token in kmers) == 4**k
         return cls(vocabulary, size, k) if complete else None
+
+
+class Kinds:
+    """Whether a token is a k-mer, a single nucleotide or something else: which kind follows which.
+
+    Single nucleotides are what is left at the end of a text or before an N: others follow them, no k-mer does. A chain
+    over nucleotides knows nothing of tokens, and takes every kind to be as common everywhere.
+
+    Parameters
+    ----------
+    As of `Chain`.
+
+    Attributes
+    ----------
+    of
+        Kind of each token id: 0 for k-mers, 1 for single nucleotides, 2 for others.
+    step
+        P(next kind | kind), float64, shape (3, 4), from counts and one more for each; the last column is the end.
+    """
+
+    END = 3
+
+    def __init__(self, counted: Sequence[np.ndarray], kmers: Kmers, single: np.ndarray, mask: int):
+        self._mask = mask
+        self.of = np.where(kmers.codes != UNKNOWN, 0, np.where(kmers.letters[:, 0] >= 0, 1, 2))
+        counts = np.ones((self.END, self.END + 1))
+        for row in counted:
+            np.add.at(counts, (self.of[row], np.append(self.of[row[1:]], self.END)), 1)
+        self.step = counts / counts.sum(axis=1, keepdims=True)
+        self._shares = np.bincount(self.of, weights=single, minlength=self.END)
+        # Within a text, and of tokens that may be masked.
+        inner = np.where(self._shares > 0, self.step[:, : self.END], 0)
+        self._inner = inner / inner.sum(axis=1, keepdims=True)
+
+    def left(self, texts: Sequence[np.ndarray], text: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """P(kind of a token | the nearest one that is shown on its left) / P(its kind), a `Context`."""
+        told = np.ones((len(text), self.END))
+        for at, (row, place) in enumerate(zip(text, column, strict=True)):
+            shown = np.flatnonzero(texts[row][:place] != self._mask)
+            if len(shown):
+                chances = np.linalg.matrix_power(self._inner, place - shown[-1])[self.of[texts[row][shown[-1]]]]
+                told[at] = np.divide(chances, self._shares, out=np.ones(self.END), where=self._shares > 0)
+        return told[:, self.of]
+
+    def right(self, texts: Sequence[np.ndarray], text: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """P(kind on the right, or end | kind of a token) / P(that one), a `Context`; 1 where it is masked."""
+        told = np.ones((len(text), self.END))
+        for at, (row, place) in enumerate(zip(text, column + 1, strict=True)):
+            ended = place == len(texts[row])
+            if ended or texts[row][place] != self._mask:
+                chances = self.step[:, self.END if ended else self.of[texts[row][place]]]
+                told[at] = chances / (self._shares @ chances)
+        return told[:, self.of]
 
 
 class Chain:

@@ -57,6 +57,7 @@ def test_only_what_backbones_start_from_is_downloaded(config):
     second(config)
     config["studies"]["texts"]["models"]["probe_adapted"]["backbone"] = "twice"
     backbones = check(config)
+    config["studies"] = {name: study for name, study in config["studies"].items() if not name.startswith("species")}
     assert plan.used_backbones(config["studies"]) == ["tiny_bert", "tiny_esm", "twice"]
     assert plan.downloaded_backbones(config["studies"], backbones) == ["tiny_bert", "tiny_esm"]
 
@@ -105,6 +106,10 @@ def from_file(entry):
         (
             corpus(part="sources", chunk=96, in_frame=True),
             r"adapt\.corpus\.part: the examples of texts were not cut from sources; take `examples`",
+        ),
+        (
+            corpus(part="sources", chunk=600, in_frame=True),
+            r"adapt\.training\.max_length: 64 tokens do not hold pieces of 600 letters \(`chunk`\): give 101",
         ),
         (corpus(part="sources"), r"adapt\.corpus\.chunk: missing"),
         (corpus(part="sources", chunk=100, in_frame=True), r"adapt\.corpus\.chunk: 100 is not a multiple of 6"),

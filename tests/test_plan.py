@@ -80,6 +80,21 @@ def test_mistakes_name_their_keys(config, change, message):
         check(config)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: b["init"].update(heads=3), r"nt_mini_untrained\.init\.hidden: 128 .* multiple of 6 with 3 heads"),
+        (lambda b: b["init"].update(hidden=4 * 31), r"init\.hidden: 124 has to be a multiple of 8 with 4 heads"),
+        (lambda b: b["init"].update(layers=1), r"embedding\.layers: \[2\] are not there; `init` has 1"),
+        (lambda b: b["init"].update(positions=100), r"max_tokens: 256 are more than the 100 `positions`"),
+    ],
+)
+def test_sizes_of_random_weights_fit_each_other(config, change, message):
+    change(config["backbones"]["nt_mini_untrained"])
+    with pytest.raises(LexomeError, match=message):
+        check(config)
+
+
 def test_fine_tuning_does_not_read_embeddings_and_has_its_own_pooling(config):
     config["studies"]["species"]["models"]["fine_tuned"]["pooling"] = "cls"
     check(config)

@@ -88,6 +88,12 @@ def _check_entry(name: str, entry: Mapping, studies: Mapping[str, Mapping]) -> l
     mistakes = []
     if training["max_length"] > entry["max_tokens"]:
         mistakes.append(f"{where}.training.max_length: {name} takes {entry['max_tokens']} tokens")
+    needed = corpus.get("chunk", 0) // 6 + 1
+    if training["max_length"] < needed:
+        mistakes.append(
+            f"{where}.training.max_length: {training['max_length']} tokens do not hold pieces of {corpus['chunk']} "
+            f"letters (`chunk`): give {needed} (6-mers and one in front), and 5 more for what is left over at the end of a gene"
+        )
     if "study" not in corpus:
         return mistakes
     if corpus["study"] not in studies:

@@ -117,6 +117,8 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
         if unknown:
             known = ", ".join(config["studies"])
             mistakes.append(f"{where}.beside: {', '.join(unknown)} is not known; there are {known}")
+    for name, backbone in registries["backbones"].items():
+        mistakes += _check_init(backbone, f"backbones.{name}")
     mistakes += check_adapted(config["studies"], registries["backbones"])
     for path in corpus_files(registries["backbones"], used_backbones(config["studies"])) if not mistakes else []:
         mistakes += _check_file(path, registries["datasets"], "backbones, adapt.corpus.file")
@@ -204,6 +206,29 @@ def _check_backbone(model: Mapping, backbones: Mapping, where: str, rule: str) -
         mend = f"`embedding: pooling` of {model['backbone']} has {', '.join(known)}"
         return [f"{where}.pooling: {model['pooling']} is not embedded; {mend}"]
     return []
+
+
+def _check_init(backbone: Mapping, where: str) -> list[str]:
+    """Sizes of a backbone with random weights that do not fit each other."""
+    init = backbone.get("init")
+    if not init:
+        return []
+    mistakes = []
+    # Positions are rotated in pairs of numbers.
+    even = 1 if init["architecture"] == "bert" else 2
+    if init["hidden"] % (even * init["heads"]):
+        mistakes.append(
+            f"{where}.init.hidden: {init['hidden']} has to be a multiple of {even * init['heads']} with "
+            f"{init['heads']} heads"
+        )
+    absent = [layer for layer in backbone["embedding"]["layers"] if layer > init["layers"]]
+    if absent:
+        mistakes.append(f"{where}.embedding.layers: {absent} are not there; `init` has {init['layers']}")
+    if backbone["max_tokens"] > init["positions"]:
+        mistakes.append(
+            f"{where}.max_tokens: {backbone['max_tokens']} are more than the {init['positions']} `positions`"
+        )
+    return mistakes
 
 
 def _check_interpret(study: Mapping, seeds: list[int], where: str) -> list[str]:

@@ -44,7 +44,8 @@ def compare_distances(
         the mean shares of 3-mers on train, 0..1).
     tests_path
         TSV: `study`, `split`, `model`, `against` (divergence or composition), `rho`, `low`, `high`, `p`, `relabellings`
-        and `pairs`, see `distances.mantel`; the interval is over resamples of the test examples.
+        and `pairs`, see `distances.mantel`; the interval is over resamples of the test examples. Models that take every
+        example for the same class are left out: they confuse nothing.
     """
     labels = load_labels(split_labels)
     data = load_run(examples, study_labels, assignment, split_labels, None)
@@ -56,13 +57,16 @@ def compare_distances(
     }
     pairs = pairs_of(n)
     first, second = np.array(pairs).T
-    rows, tests, sums = [], [], {}
+    rows, tests, sums, telling = [], [], {}, set()
     for model, path in zip(models, predictions, strict=True):
         judged = load_judged(examples, assignment, labels, path)
         test = judged.take(judged.subset == "test")
         counts = resample_groups(test.group, bootstrap["replicates"], stream(bootstrap["seed"], study, split, "test"))
         counts = np.concatenate([np.ones((1, counts.shape[1])), counts])
-        rates = confusion_rates(test.truth.argmax(axis=1), predicted_class(test.scores), counts, n)
+        taken = predicted_class(test.scores)
+        if len(np.unique(taken)) > 1:
+            telling.add(model)
+        rates = confusion_rates(test.truth.argmax(axis=1), taken, counts, n)
         sums.setdefault(model, []).append(rates)
     sizes = test.truth.sum(axis=0)
     enough = len(np.unique(test.group)) >= FEWEST_GROUPS
@@ -74,7 +78,7 @@ def compare_distances(
             about = {name: measure[a, b] for name, measure in measures.items()}
             rate = {"rate": rates[0, a, b], "low": ends[0], "high": ends[1], "n": int(sizes[a] + sizes[b])}
             rows.append({**run, "first": labels.ids[a], "second": labels.ids[b], **rate, **about})
-        for name, measure in measures.items():
+        for name, measure in measures.items() if model in telling else ():
             told = mantel(rates[0], measure)
             draws = spearman(rates[1:, first, second], measure[first, second])
             ends = interval(draws, bootstrap["level"]) if enough and np.isfinite(told["rho"]) else (np.nan, np.nan)

@@ -136,6 +136,21 @@ def test_errors_stand_beside_times_and_composition(study, tmp_path):
     assert own["relabellings"].tolist() == [6, 6]
 
 
+def test_who_says_one_class_only_is_not_correlated(study, tmp_path):
+    told = pd.read_parquet(study / "predictions.parquet")
+    parts = {name: part for name, part in told.groupby("subset")}
+    same = {name: (part["id"].tolist(), np.tile([0.5, 0.3, 0.2], (len(part), 1))) for name, part in parts.items()}
+    write_predictions(tmp_path / "naive.parquet", same)
+    out = [str(tmp_path / name) for name in ("pairs.tsv", "tests.tsv")]
+    predictions = [str(tmp_path / "naive.parquet"), str(study / "predictions.parquet")]
+    compare_distances.compare_distances(
+        *inputs(study), predictions, ["naive", "tuned"], TIMES, BOOTSTRAP, "s", "random", *out
+    )
+    pairs, tests = (pd.read_csv(path, sep="\t") for path in out)
+    assert set(pairs["model"]) == {"naive", "tuned"}
+    assert set(tests["model"]) == {"tuned"}
+
+
 def test_the_report_tells_of_maps_and_curves(tmp_path):
     study = test_make_report.write_study(tmp_path, ["a", "b", "c"], task="multi_class")
     test_make_report.draw(tmp_path)

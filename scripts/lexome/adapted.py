@@ -92,7 +92,7 @@ def _check_entry(name: str, entry: Mapping, studies: Mapping[str, Mapping]) -> l
     if training["max_length"] < needed:
         mistakes.append(
             f"{where}.training.max_length: {training['max_length']} tokens do not hold pieces of {corpus['chunk']} "
-            f"letters (`chunk`): give {needed} (6-mers and one in front), and 5 more for what is left over at the end of a gene"
+            f"letters (`chunk`): give {needed} (6-mers and one in front), and 5 more for what a gene's end leaves over"
         )
     if "study" not in corpus:
         return mistakes

@@ -138,7 +138,7 @@ def test_errors_stand_beside_times_and_composition(study, tmp_path):
 
 def test_who_says_one_class_only_is_not_correlated(study, tmp_path):
     told = pd.read_parquet(study / "predictions.parquet")
-    parts = {name: part for name, part in told.groupby("subset")}
+    parts = dict(list(told.groupby("subset")))
     same = {name: (part["id"].tolist(), np.tile([0.5, 0.3, 0.2], (len(part), 1))) for name, part in parts.items()}
     write_predictions(tmp_path / "naive.parquet", same)
     out = [str(tmp_path / name) for name in ("pairs.tsv", "tests.tsv")]

@@ -1,17 +1,13 @@
 """Draw the loss of an adaptation beside what counts alone can tell."""
 
-import json
-from pathlib import Path
-
 from lexome.adaptationfigures import adaptation_curve
 from lexome.look import save
-from lexome.runtime import read_json
+from lexome.runtime import read_history, read_json
 
 
 def plot_adaptation(history_path: str, report_path: str, curve_path: str) -> None:
     """Write the picture, from `<name>.history.jsonl` and `<name>.adaptation.json`."""
-    history = [json.loads(line) for line in Path(history_path).read_text(encoding="utf-8").splitlines()]
-    save(adaptation_curve(history, read_json(report_path)), curve_path)
+    save(adaptation_curve(read_history(history_path), read_json(report_path)), curve_path)
 
 
 if __name__ == "__main__":

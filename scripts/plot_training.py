@@ -1,12 +1,10 @@
 """Draw the loss and validation curves of every model of a study that trains by epochs."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from lexome import figures
-from lexome.errors import LexomeError
 from lexome.look import model_colours, save
+from lexome.runtime import read_history
 
 
 def plot_training(
@@ -23,25 +21,6 @@ def plot_training(
     """
     histories = [(*run.rsplit("/", 1), read_history(path)) for path, run in zip(history_paths, runs, strict=True)]
     save(figures.training_curves(histories, model_colours(models, trivial)), curves_path)
-
-
-def read_history(path: str) -> list[dict]:
-    """Records of a history.jsonl.
-
-    Raises
-    ------
-    LexomeError
-        If a line is no JSON object.
-    """
-    records = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            records.append(dict(json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise LexomeError(f"{path}, line {number}: no JSON object ({error}); train this run again") from error
-    return records
 
 
 if __name__ == "__main__":

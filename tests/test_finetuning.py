@@ -98,11 +98,8 @@ def test_engines_agree_without_dropout(grouped, study, tmp_path):
         assert one == pytest.approx(two, abs=1e-3)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_repeats_by_seed_and_goes_on_after_an_interruption(engine, study, tmp_path, monkeypatch):
-    settings = settings_of(engine, epochs=2, group_by_length=True)
-    whole = fine_tune(study, settings, 5, tmp_path / "whole" / "model", 0)
-    other = fine_tune(study, settings, 6, tmp_path / "other" / "model", 0)
+def interrupt_second_epoch(study, settings, folder, monkeypatch):
+    """A training that is stopped while it judges its second epoch."""
     calls, figures = [], finetuning.FIGURES["multi_class"]
 
     def stop(targets, chances):
@@ -114,7 +111,15 @@ def test_repeats_by_seed_and_goes_on_after_an_interruption(engine, study, tmp_pa
     with monkeypatch.context() as patch:
         patch.setitem(finetuning.FIGURES, "multi_class", stop)
         with pytest.raises(KeyboardInterrupt):
-            fine_tune(study, settings, 5, tmp_path / "broken" / "model", 0)
+            fine_tune(study, settings, 5, folder, 0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_repeats_by_seed_and_goes_on_after_an_interruption(engine, study, tmp_path, monkeypatch):
+    settings = settings_of(engine, epochs=2, group_by_length=True)
+    whole = fine_tune(study, settings, 5, tmp_path / "whole" / "model", 0)
+    other = fine_tune(study, settings, 6, tmp_path / "other" / "model", 0)
+    interrupt_second_epoch(study, settings, tmp_path / "broken" / "model", monkeypatch)
     left = [path.name for path in (tmp_path / "broken").iterdir()]
     assert len(left) == 1
     assert left[0].startswith(".checkpoints-")
@@ -220,18 +225,7 @@ def test_adapters_learn_and_become_plain_weights(engine, study, backbone, tmp_pa
 def test_adapters_go_on_after_an_interruption(engine, study, tmp_path, monkeypatch):
     settings = settings_of(engine, epochs=2, monitor="valid_loss") | {"lora": LORA}
     whole = fine_tune(study, settings, 5, tmp_path / "whole" / "model", 0)
-    calls, figures = [], finetuning.FIGURES["multi_class"]
-
-    def stop(targets, chances):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return figures(targets, chances)
-
-    with monkeypatch.context() as patch:
-        patch.setitem(finetuning.FIGURES, "multi_class", stop)
-        with pytest.raises(KeyboardInterrupt):
-            fine_tune(study, settings, 5, tmp_path / "broken" / "model", 0)
+    interrupt_second_epoch(study, settings, tmp_path / "broken" / "model", monkeypatch)
     resumed = fine_tune(study, settings, 5, tmp_path / "broken" / "model", 0)
     np.testing.assert_allclose(resumed.test, whole.test, atol=0 if engine == "native" else 1e-6)
     losses = [[record.get("valid_loss") for record in run.history] for run in (resumed, whole)]

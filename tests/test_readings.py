@@ -38,6 +38,8 @@ SETTINGS = {
 
 def test_letters_are_left_off():
     assert shift(["ACGTA", "TTTT"], 3) == ["TA", "T"]
+    # Models of texts read whole ones, an empty one as before.
+    assert shift(["", "ACG"], 0) == ["", "ACG"]
     with pytest.raises(LexomeError, match=r"shifts: 3 letters are left off, but 'ACG' has 3"):
         shift(["ACGT", "ACG"], 3)
 

@@ -241,7 +241,7 @@ def adapt(
         if new_head and not settings["head_epochs"]:
             raise LexomeError(f"{base}: comes without its masked-language head; set `head_epochs` to 1 or more")
         corpus = read_corpus(table, tokenizer, settings, model.config.vocab_size)
-        if is_random(base):
+        if random_weights := is_random(base):
             start_at_shares(model, corpus)
         device = find_device(gpus)
         model.to(device)
@@ -275,7 +275,7 @@ def adapt(
     seen = (lengths[corpus.train] ** 2).sum() / lengths[corpus.train].sum()
     about = {
         "head": "new" if new_head else "kept",
-        "random_weights": is_random(base),
+        "random_weights": random_weights,
         "texts": {"train": len(corpus.train), "valid": len(corpus.valid)},
         "tokens": {"train": int(lengths[corpus.train].sum()), "valid": int(lengths[corpus.valid].sum())},
         "cut": corpus.cut,

@@ -36,6 +36,16 @@ BERT_VOCABULARY = [
 ]
 
 
+def _sizes(init: Mapping) -> dict[str, int]:
+    """Sizes of the trunk, as configurations of transformers call them."""
+    return {
+        "hidden_size": init["hidden"],
+        "num_hidden_layers": init["layers"],
+        "num_attention_heads": init["heads"],
+        "intermediate_size": init["intermediate"],
+    }
+
+
 def _esm(init: Mapping, folder: Path) -> None:
     vocabulary = folder / "vocab.txt"
     vocabulary.write_text("\n".join(ESM_VOCABULARY) + "\n", encoding="utf-8")
@@ -44,10 +54,7 @@ def _esm(init: Mapping, folder: Path) -> None:
         vocab_size=len(ESM_VOCABULARY),
         pad_token_id=tokenizer.pad_token_id,
         mask_token_id=tokenizer.mask_token_id,
-        hidden_size=init["hidden"],
-        num_hidden_layers=init["layers"],
-        num_attention_heads=init["heads"],
-        intermediate_size=init["intermediate"],
+        **_sizes(init),
         max_position_embeddings=init["positions"] + 2,
         position_embedding_type="rotary",
         token_dropout=True,
@@ -66,10 +73,7 @@ def _bert(init: Mapping, folder: Path) -> None:
     config = BertConfig(
         vocab_size=len(BERT_VOCABULARY),
         pad_token_id=tokenizer.pad_token_id,
-        hidden_size=init["hidden"],
-        num_hidden_layers=init["layers"],
-        num_attention_heads=init["heads"],
-        intermediate_size=init["intermediate"],
+        **_sizes(init),
         max_position_embeddings=init["positions"],
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
@@ -88,10 +92,7 @@ def _nucleotide_transformer(init: Mapping, folder: Path) -> None:
         vocab_size=len(NUCLEOTIDE_VOCABULARY),
         pad_token_id=tokenizer.pad_token_id,
         mask_token_id=tokenizer.mask_token_id,
-        hidden_size=init["hidden"],
-        num_hidden_layers=init["layers"],
-        num_attention_heads=init["heads"],
-        intermediate_size=init["intermediate"],
+        **_sizes(init),
         max_position_embeddings=init["positions"] + 2,
         # Published models have a head of their own; with little to learn from, one table is learnt better than two.
         tie_word_embeddings=True,

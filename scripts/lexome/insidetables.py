@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lexome.runtime import read_tsv
+
 BOUND, FREE = 0.9, 0.1  # what a string of the motif has to reach, and poly-A to stay below
 SANITY = ("motif_string", "poly_A")
 TEXT = {"study", "split", "model", "factor", "method", "truth", "metric", "pattern", "consensus", "match"}
@@ -13,9 +15,7 @@ TEXT |= {"match_name", "own", "implant", "site", "background"}
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """A table of the folder: names as text (a factor may be called NA), `own` as bool, all else as numbers."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    for name in set(table) - TEXT:
-        table[name] = pd.to_numeric(table[name].replace("", np.nan), errors="raise")
+    table = read_tsv(path, text=TEXT)
     if "own" in table:
         table["own"] = table["own"].str.lower() == "true"
     return table

@@ -8,6 +8,7 @@ import pandas as pd
 
 from lexome.mappage import METRIC_TITLES, score_rows, verdict
 from lexome.reporting import interval_text, number_text
+from lexome.runtime import read_tsv
 
 TEXT = {"study", "split", "model", "metric", "first", "second", "against"}
 AGAINST = ("divergence", "composition")
@@ -16,10 +17,7 @@ CLEAR = 0.05  # of the permutation test
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """A table of the folder: names as text (a class may be called NA), all else as numbers, NaN where empty."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    for name in set(table) - TEXT:
-        table[name] = pd.to_numeric(table[name].replace("", np.nan), errors="raise")
-    return table
+    return read_tsv(path, text=TEXT)
 
 
 def describe(tables: Mapping[str, str], chosen: str | None) -> dict:

@@ -14,12 +14,6 @@ def perplexity(sums: np.ndarray) -> float:
     return math.exp(total / n) if n else float("nan")
 
 
-def accuracy(sums: np.ndarray) -> float:
-    """Share of masked tokens that are told, from `masked_lm.measure` [texts, 3]; NaN where there are none."""
-    n, right = sums.sum(axis=0)[1:]
-    return right / n if n else float("nan")
-
-
 def describe_masked(
     before: np.ndarray,
     after: np.ndarray,

@@ -187,16 +187,15 @@ class SequenceClassificationPipeline(SequencePipeline):
 
     def _checked(self, texts: list[str], parameters: Mapping) -> list:
         """As of every pipeline; probabilities are of the mean over all readings that the model was trained with."""
-        first, *others = getattr(self.model.config, "shifts", WHOLE)
-        results = super()._checked(shift(texts, first) if first else texts, parameters)
-        again = super()._checked
-        readings = [results, *(again(shift(texts, letters), parameters) for letters in others)]
+        read, shifts = super()._checked, getattr(self.model.config, "shifts", WHOLE)
+        # The first reading is of the whole texts, so that they are checked before any letter is left off.
+        readings = [read(shift(texts, letters), parameters) for letters in shifts]
         task, names = finetuning.TASKS[self.model.config.problem_type], self.model.config.id2label
         for told in zip(*readings, strict=True):
             logits = np.mean([reading.pop("logits") for reading in told], axis=0)
             scores = finetuning.probabilities(logits[None], task)[0]
             told[0]["probabilities"] = {names[at]: float(score) for at, score in enumerate(scores)}
-        return results
+        return readings[0]
 
     def preprocess(self, text: str, max_tokens: int | None = None) -> dict:
         """Token ids of one text, cut as in training."""

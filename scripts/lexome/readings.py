@@ -16,13 +16,15 @@ WHOLE = (0,)
 
 
 def shift(texts: Sequence[str], letters: int) -> list[str]:
-    """The texts without their first letters.
+    """The texts without their first letters; as they are where none is left off.
 
     Raises
     ------
     LexomeError
         If nothing is left of one.
     """
+    if not letters:
+        return list(texts)
     short = [text for text in texts if len(text) <= letters]
     if short:
         raise LexomeError(

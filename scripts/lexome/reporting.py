@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lexome.look import lower_is_better, metric_title, plural
+from lexome.runtime import read_tsv
 
 SUBSETS = ("test", "test_distant", "valid")
 SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid"}
@@ -16,10 +17,7 @@ SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read `comparison.tsv` or `differences.tsv`; figures are floats (NaN where empty), the rest is text."""
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    for name in {"value", "difference", "low", "high", "n", "seeds", "p", "p_holm"} & set(table):
-        table[name] = pd.to_numeric(table[name].replace("", np.nan), errors="raise")
-    return table
+    return read_tsv(path, numbers=("value", "difference", "low", "high", "n", "seeds", "p", "p_holm"))
 
 
 def find(table: pd.DataFrame, **where: str) -> dict | None:

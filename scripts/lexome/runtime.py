@@ -8,7 +8,7 @@ import shutil
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +117,39 @@ def write_tsv(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as TSV without its index, numbers with six significant digits, whole or not at all."""
     with atomic(path) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+
+
+def read_tsv(path: str | Path, numbers: Collection[str] | None = None, text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a TSV without guessing: names stay text (a label may be called NA), numbers are NaN where empty.
+
+    Parameters
+    ----------
+    numbers
+        Columns of numbers, of those that are there; None: all that are not in `text`.
+    """
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    for name in set(table) - set(text) if numbers is None else set(numbers) & set(table):
+        table[name] = pd.to_numeric(table[name].replace("", np.nan), errors="raise")
+    return table
+
+
+def read_history(path: str | Path) -> list[dict]:
+    """Records of a history.jsonl.
+
+    Raises
+    ------
+    LexomeError
+        If a line is no JSON object.
+    """
+    records = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            records.append(dict(json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise LexomeError(f"{path}, line {number}: no JSON object ({error}); train this run again") from error
+    return records
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -105,7 +105,7 @@ def test_calibration_equals_the_curve_of_scikit_learn(problem):
     for y, s, error in zip(truth.T, scores.T.astype(float), calibration_errors(truth, scores), strict=True):
         share, confidence = sklearn.calibration.calibration_curve(y, s, n_bins=metrics.BINS)
         # The curve leaves empty bins out and does not say how many examples the others hold.
-        sizes = np.bincount(np.clip(np.ceil(s * metrics.BINS - 1e-6) - 1, 0, None).astype(int))
+        sizes = np.bincount(np.searchsorted(np.linspace(0, 1, metrics.BINS + 1)[1:-1], s))
         sizes = sizes[sizes > 0]
         assert len(sizes) == len(share)
         assert error == pytest.approx((sizes * np.abs(share - confidence)).sum() / len(y), abs=1e-9)

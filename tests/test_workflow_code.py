@@ -1,5 +1,8 @@
 """An edit to a module changes the hash of every script that reaches it, and of no other."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from lexome.workflow_code import imported_modules, library_hash
@@ -31,3 +34,35 @@ def test_follows_imports_of_imports(scripts, module):
 def test_all_forms_of_import_count():
     source = "import lexome.a\nfrom lexome import b, c\nfrom lexome.d import e\nimport os\n"
     assert imported_modules(source) == {"a", "b", "c", "d"}
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "def f():\n    {}",
+        "class A:\n    async def f(self):\n        {}",
+        "if 1:\n    pass\nelse:\n    {}",
+        "for i in []:\n    pass\nelse:\n    {}",
+        "while 0:\n    {}",
+        "with open('x') as y:\n    {}",
+        "try:\n    {}\nfinally:\n    pass",
+        "try:\n    pass\nexcept ValueError:\n    {}",
+        "try:\n    pass\nfinally:\n    {}",
+        "match 1:\n    case 1:\n        {}",
+    ],
+)
+def test_imports_count_wherever_they_stand(around):
+    assert imported_modules(around.format("from lexome import deep")) == {"deep"}
+
+
+def test_the_modules_of_the_library_import_what_a_walk_over_all_of_their_code_finds():
+    package = Path(__file__).parent.parent / "scripts" / "lexome"
+    for path in package.glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        found = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and node.module == "lexome":
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lexome."):
+                found.add(node.module.split(".")[1])
+        assert imported_modules(source) == found, path.name

@@ -12,7 +12,7 @@ BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 @functools.cache
 def imported_modules(source: str) -> frozenset[str]:
     """Names of the `lexome` modules that a piece of Python imports, at any depth of the code."""
-    # Every job reads the workflow anew: a module is parsed once, and expressions, which import nothing, are passed over.
+    # Every job reads the workflow anew: a module is parsed once, and expressions (which import nothing) not at all.
     names: set[str] = set()
     waiting: list[ast.AST] = [ast.parse(source)]
     while waiting:

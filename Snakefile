@@ -13,23 +13,28 @@ report: "resources/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/common_runs.smk"
 include: "rules/common_backbones.smk"
 include: "rules/common_interpret.smk"
 include: "rules/common_annotate.smk"
 include: "rules/common_report.smk"
 include: "rules/common_maps.smk"
+include: "rules/common_convert.smk"
 include: "rules/download.smk"
 include: "rules/prepare.smk"
 include: "rules/audit.smk"
 include: "rules/texts.smk"
+include: "rules/documents.smk"
 include: "rules/split.smk"
 include: "rules/tokenise.smk"
 include: "rules/adapt.smk"
 include: "rules/embed.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/analyse.smk"
 include: "rules/annotate.smk"
 include: "rules/variants.smk"
+include: "rules/convert.smk"
 include: "rules/interpret.smk"
 include: "rules/maps.smk"
 include: "rules/report.smk"
@@ -37,6 +42,7 @@ include: "rules/report.smk"
 
 localrules:
     all,
+    analyse,
     download,
 
 
@@ -45,6 +51,7 @@ rule all:
     input:
         report="results/report.html",
         summary="results/summary.txt",
+        runs="results/runs.parquet",
     message:
         "The report is results/report.html"
 

@@ -13,7 +13,19 @@ from pathlib import Path
 BASE = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(BASE / "scripts"))
 
-from lexome import adapted, plan, presence, scoreplan, settings, workflow_code
+from lexome import (
+    adapted,
+    agreementplan,
+    foldplan,
+    plan,
+    presence,
+    scoreplan,
+    settings,
+    tagplan,
+    tagtextplan,
+    textsources,
+    workflow_code,
+)
 
 # No stage but download may reach a model hub, here or on a cluster node.
 os.environ |= {
@@ -28,6 +40,7 @@ os.environ |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "e
 CONFIG_FOLDER = BASE / "config"
 for path in workflow.overwrite_configfiles or [CONFIG_FOLDER / "config.yaml"]:
     settings.load_yaml(path)  # Snakemake keeps the last of two equal keys in silence
+config["studies"] = foldplan.expand_folds(config.get("studies") or {})
 registries = plan.load_registries(CONFIG_FOLDER, config)
 plan.check_workflow(config, registries, CONFIG_FOLDER / "schemas")
 
@@ -71,6 +84,9 @@ wildcard_constraints:
     backbone=any_of(backbones),
     dataset=any_of(datasets),
     ontology=any_of(plan.ontologies(studies)),
+    folds=any_of(
+        name for study in studies.values() for name in foldplan.fold_sets(study)
+    ),
     seed=r"\d+",
     shard=r"\d+",
 
@@ -90,8 +106,8 @@ def grow_memory(base):
 
 
 def runs_of(wildcards):
-    """Every run of one study: (model, seed)."""
-    return plan.runs(studies[wildcards.study], config["seeds"])
+    """Every run of one study's split: (model, seed)."""
+    return plan.runs(studies[wildcards.study], config["seeds"], wildcards.split)
 
 
 def run_files(name):
@@ -232,8 +248,9 @@ def model_settings(wildcards):
 
 
 def fine_tuned(wildcards):
-    """Whether a model trains its backbone on (and so has an engine) or reads frozen embeddings, if anything."""
-    return "engine" in model_settings(wildcards)
+    """Whether a model trains its backbone on (in an engine, or for entities and links) or reads frozen embeddings."""
+    entry = model_settings(wildcards)
+    return "engine" in entry or entry["kind"] in tagplan.BACKBONED
 
 
 def embedding_backbone(wildcards):
@@ -266,7 +283,7 @@ def tuned_tokens(wildcards):
     """The tokens that a fine-tuned model reads; nothing for other models."""
     backbone = model_settings(wildcards).get("backbone")
     folder = f"results/{wildcards.study}/tokens/{backbone}"
-    return folder if fine_tuned(wildcards) else []
+    return folder if "engine" in model_settings(wildcards) else []
 
 
 def tuned_backbone(wildcards):
@@ -291,6 +308,23 @@ def corpora_files(wildcards):
 def model_motifs(wildcards):
     """The file of known motifs that a model reads; nothing for other models."""
     return model_settings(wildcards).get("motif_file", [])
+
+
+def tagger_predictions(wildcards):
+    """What the tagger found whose entities a model links or names; nothing for models without one."""
+    study, tagger = studies[wildcards.study], model_settings(wildcards).get("tagger")
+    if tagger is None:
+        return []
+    seed = tagplan.tagger_seed(
+        study, config["seeds"], wildcards.model, int(wildcards.seed)
+    )
+    return f"results/{wildcards.study}/{wildcards.split}/{tagger}/seed{seed}/predictions.parquet"
+
+
+def model_ontology(wildcards):
+    """The parsed ontology that a model reads; nothing for other models."""
+    reads = model_settings(wildcards)["kind"] in tagplan.ONTOLOGICAL
+    return ontology_table(wildcards) if reads else []
 
 
 def training_gpus(wildcards):
@@ -328,7 +362,9 @@ def trivial_model(wildcards):
 
 def contrasts(wildcards):
     """Further pairs of models to compare: model and reference."""
-    return studies[wildcards.study].get("contrasts", [])
+    trained = foldplan.models_of(studies[wildcards.study], wildcards.split)
+    pairs = studies[wildcards.study].get("contrasts", [])
+    return [pair for pair in pairs if set(pair) <= set(trained)]
 
 
 def bootstrap_settings(wildcards):

@@ -1,4 +1,4 @@
-"""The functions that give the rules of classifying texts and scoring variants their inputs and params.
+"""The functions that give the rules of classifying and tagging texts and of scoring variants their inputs and params.
 
 Needs: what rules/common.smk defines.
 Makes: no file.
@@ -100,6 +100,143 @@ def about_run(run):
 def about_classifier(wildcards):
     """What the page of a classified text says of where its model comes from."""
     return about_run(classifier(wildcards)[0])
+
+
+# Entities
+
+SAMPLE_ABSTRACT = f"{BASE}/resources/demo/knockdown.txt"
+TAGGED = tagtextplan.tagged_folder(config, SAMPLE_ABSTRACT)
+
+
+def text_to_tag(wildcards=None):
+    """The text, folder of texts or file of documents to tag."""
+    return config.get("text") or SAMPLE_ABSTRACT
+
+
+def texts_to_tag(wildcards):
+    """Its files."""
+    return textsources.text_files(text_to_tag())
+
+
+def tag_source(wildcards):
+    """What the texts are called on their page."""
+    return Path(text_to_tag()).name
+
+
+def tagged_pages():
+    """The outputs for people: the page of a text, or the list of several and the folder of their pages."""
+    if not textsources.is_many(text_to_tag()):
+        return {"page": f"{TAGGED}/document.html"}
+    return {"page": f"{TAGGED}/index.html", "pages": directory(f"{TAGGED}/pages")}
+
+
+def run_path(run, name):
+    """A file or folder of a run."""
+    return (
+        f"results/{run['study']}/{run['split']}/{run['model']}/seed{run['seed']}/{name}"
+    )
+
+
+def tag_models(role):
+    """An input function: the folders of the models of a role, in the order in which they read the text."""
+
+    def folders(wildcards):
+        runs = tagtextplan.tag_settings(config)
+        return [
+            run_path(run, "model") for run in tagtextplan.models_in_turn(runs, role)
+        ]
+
+    return folders
+
+
+def tag_sides():
+    """The study of each layer of a tagged text."""
+    runs = {run["role"]: run["study"] for run in tagtextplan.tag_settings(config)}
+    layers = {"entities": "tagger", "concepts": "concepts"}
+    return {layer: runs[role] for layer, role in layers.items() if role in runs}
+
+
+def tag_layers(wildcards):
+    """The layers of a tagged text, in the order of `tag_labels`."""
+    return list(tag_sides())
+
+
+def tag_labels(wildcards):
+    """The categories of each layer."""
+    return [f"results/{study}/labels.json" for study in tag_sides().values()]
+
+
+def tag_ontologies(wildcards):
+    """Parsed ontologies that concepts are named by."""
+    files = [
+        studies[study]["prepare"].get("ontology") for study in tag_sides().values()
+    ]
+    names = dict.fromkeys(plan.ontology_name(file) for file in files if file)
+    return [f"results/ontologies/{name}.parquet" for name in names]
+
+
+def tag_judged(name):
+    """An input function: the file `name` of each run and of the one beside it, in the order of `tag_runs`."""
+
+    def files(wildcards):
+        return [
+            run_path(one, name)
+            for run in tagtextplan.tag_settings(config)
+            for one in (run, run["beside"])
+            if one
+        ]
+
+    return files
+
+
+def tag_runs(wildcards):
+    """The runs that read the text, as the page tells them."""
+    told = []
+    for run in tagtextplan.tag_settings(config):
+        study = studies[run["study"]]
+        settings = study["models"][run["model"]]
+        keys = ("role", "study", "split", "model", "seed")
+        told.append(
+            {key: run[key] for key in keys}
+            | {
+                "title": study["title"],
+                "settings": dict(settings),
+                "before": run["before"] and run["before"]["model"],
+                "judged_with": settings.get("tagger"),
+                "distant": study["prepare"].get("source") == "distant",
+                "judged": [
+                    {"model": one["model"], "seed": one["seed"]}
+                    for one in (run, run["beside"])
+                    if one
+                ],
+            }
+        )
+    return told
+
+
+def about_tag(wildcards):
+    """Level of the intervals, and the licences of what the models were made of."""
+    used = {}
+    for run in tagtextplan.tag_settings(config):
+        study = studies[run["study"]]
+        used |= {name: datasets[name] for name in plan.used_datasets(study)}
+        models = [study["models"][one["model"]] for one in (run, run["before"]) if one]
+        for model in models:
+            names = (
+                adapted.chain(backbones, model["backbone"])
+                if "backbone" in model
+                else []
+            )
+            used |= {name: backbones[name] for name in names}
+    missing = {"licence": "not stated", "citation": ""}
+    return {
+        "level": config["bootstrap"]["level"],
+        "licences": [
+            {"name": name, "title": entry.get("title") or name}
+            | {key: entry.get(key) or absent for key, absent in missing.items()}
+            for name, entry in used.items()
+        ],
+    }
 
 
 # Variants

@@ -37,6 +37,16 @@ FIGURES = {
     "paired": "How far the models are from a reference",
 }
 
+# Of a study whose runs find entities and links, in place of those that are about scores of labels.
+TAG_FIGURES = {
+    "categories": "Category by category",
+    "field_values": "Value by value",
+    "crossed_words": "Which words are taken for what",
+    "tag_errors": "Kinds of mistakes",
+}
+SCORE_FIGURES = ("frequencies", "predicted", "per_label", "best")
+FOLD_FIGURES = ("categories", "per_label", "comparison", "paired")
+
 
 # Of a study whose examples are texts, before any split.
 TEXT_FIGURES = {
@@ -44,6 +54,11 @@ TEXT_FIGURES = {
     "word_counts": "How many words the texts have",
     "word_clouds": "The words of each class",
     "connected_terms": "The most connected terms of the ontology",
+    "corpus_sizes": "How long the documents are",
+    "corpus_values": "How common categories and values are",
+    "corpus_mentions": "The commonest mentions",
+    "corpus_distances": "How far linked mentions lie apart",
+    "agreement": "How far annotators agree",
 }
 
 
@@ -54,6 +69,15 @@ def study_figures(study):
         names += ["balance", "word_counts", "word_clouds"]
     if study in plan.ontology_studies(studies):
         names += ["connected_terms"]
+    if study in agreementplan.tagging_studies(studies):
+        names += [
+            "corpus_sizes",
+            "corpus_values",
+            "corpus_mentions",
+            "corpus_distances",
+        ]
+    if study in agreementplan.agreement_studies(studies):
+        names += ["agreement"]
     return [
         {
             "path": f"results/{study}/figures/{name}.svg",
@@ -64,13 +88,55 @@ def study_figures(study):
     ]
 
 
+def document_tables(study):
+    """The tables on a study's documents and its annotators, and the page of the latter; None for other studies."""
+    if study not in agreementplan.tagging_studies(studies):
+        return None
+    compared = study in agreementplan.agreement_studies(studies)
+    return {
+        "corpus": f"results/{study}/corpus.tsv",
+        "agreement": f"results/{study}/agreement.tsv" if compared else None,
+        "page": f"results/{study}/agreement.html" if compared else None,
+    }
+
+
+def annotators_archive(wildcards):
+    """The archive of the annotators' documents; nothing where each annotator has a file."""
+    return agreementplan.agreement_archive(studies[wildcards.study]) or []
+
+
+def annotators_files(wildcards):
+    """The files of the annotators' documents; nothing where they are in an archive."""
+    study = studies[wildcards.study]
+    return (
+        []
+        if agreementplan.agreement_archive(study)
+        else list(study["agreement"]["annotators"].values())
+    )
+
+
+def annotators(wildcards):
+    """By annotator the folder or the file of the documents."""
+    return dict(studies[wildcards.study]["agreement"]["annotators"])
+
+
+def annotators_definition(wildcards):
+    """The definition of the tags of the annotators' XML files."""
+    return agreementplan.agreement_definition(studies[wildcards.study])
+
+
+def about_annotators(wildcards):
+    """What the page of the agreement says of its study."""
+    return {"study": wildcards.study, "title": studies[wildcards.study]["title"]}
+
+
 def figure(name):
     """A figure of a (study, split), with its caption for Snakemake's own report."""
     return report(
         f"results/{{study}}/{{split}}/figures/{name}.svg",
         caption=f"../resources/report/{name}.rst",
         category="{study}",
-        labels={"split": "{split}", "what": FIGURES[name].lower()},
+        labels={"split": "{split}", "what": (FIGURES | TAG_FIGURES)[name].lower()},
     )
 
 
@@ -82,6 +148,8 @@ def report_inputs(wildcards):
             f"results/{study}/{name}.json" for name in ("prepare", "labels", "audit")
         ]
         files[f"{study}_figures"] = [entry["path"] for entry in study_figures(study)]
+        if tables := document_tables(study):
+            files[f"{study}_documents"] = [path for path in tables.values() if path]
         files[f"{study}_adaptations"] = [
             backbone[key]
             for backbone in told_backbones(study)
@@ -102,6 +170,8 @@ def report_inputs(wildcards):
             files[f"{study}_{split}_figures"] = [
                 path for path, name in figure_files(study, split)
             ]
+            if finds_tags(study):
+                files[f"{study}_{split}_errors"] = f"results/{study}/{split}/errors.tsv"
             if run := explained(study, split):
                 paths = [entry["path"] for entry in run["figures"]]
                 told = (
@@ -114,6 +184,7 @@ def report_inputs(wildcards):
                 paths = [entry["path"] for entry in shown["figures"]]
                 told = shown["tables"].values()
                 files[f"{study}_{split}_maps"] = [*told, shown["page"], *paths]
+        files[f"{study}_folds"] = list(fold_tables(study).values())
         if curve := drawn_curve(study):
             files[f"{study}_curve"] = [curve["table"], curve["figure"]["path"]]
     return files
@@ -121,9 +192,38 @@ def report_inputs(wildcards):
 
 def figure_files(study, split):
     """Path and name of every figure of a (study, split), in the order of the report."""
-    trained = any("training" in model for model in studies[study]["models"].values())
+    models = foldplan.models_of(studies[study], split)
+    entries = [studies[study]["models"][model] for model in models]
+    trained = any(
+        "training" in entry or entry["kind"] in tagplan.NETWORKS for entry in entries
+    )
     names = [name for name in FIGURES if name != "curves" or trained]
+    if finds_tags(study):
+        names = [name for name in names if name not in SCORE_FIGURES]
+        names += TAG_FIGURES
+    # Every fold anew would say the same many times over.
+    if is_fold(study, split):
+        names = [name for name in names if name in FOLD_FIGURES]
     return [(f"results/{study}/{split}/figures/{name}.svg", name) for name in names]
+
+
+def finds_tags(study):
+    """Whether a study's runs find entities and links."""
+    return study in agreementplan.tagging_studies(studies)
+
+
+def is_fold(study, split):
+    """Whether a split is one of a cross-validation."""
+    sets = foldplan.fold_sets(studies[study]).values()
+    return any(split in splits for splits in sets)
+
+
+def fold_tables(study):
+    """The tables of a study's cross-validations, by name."""
+    return {
+        name: f"results/{study}/{name}.folds.tsv"
+        for name in foldplan.fold_sets(studies[study])
+    }
 
 
 def told_backbones(study):
@@ -161,13 +261,17 @@ def report_structure(wildcards):
                 "figures": [
                     {
                         "path": path,
-                        "title": FIGURES[name],
+                        "title": (FIGURES | TAG_FIGURES)[name],
                         "caption": report_source(f"{name}.rst"),
                     }
                     for path, name in figure_files(study, split)
                 ],
                 "explained": explained(study, split),
                 "maps": mapped(study, split),
+                "fold": is_fold(study, split),
+                "errors": (
+                    f"results/{study}/{split}/errors.tsv" if finds_tags(study) else None
+                ),
             }
         structure[study] = {
             "title": entry["title"],
@@ -176,6 +280,7 @@ def report_structure(wildcards):
             "labels": f"results/{study}/labels.json",
             "audit": f"results/{study}/audit.json",
             "figures": study_figures(study),
+            "documents": document_tables(study),
             "files": plan.own_files(entry),
             "datasets": [
                 {"name": name, **datasets[name]} for name in plan.used_datasets(entry)
@@ -186,6 +291,7 @@ def report_structure(wildcards):
             "models": list(entry["models"]),
             "beside": [name for name in entry.get("beside", []) if name in studies],
             "curve": drawn_curve(study),
+            "folds": fold_tables(study),
             "splits": splits,
         }
     return structure
@@ -203,6 +309,17 @@ def print_summary():
         print((folder / "summary.txt").read_text(encoding="utf-8").strip())
         for name in ("effects.svg", "effects.tsv", "effects.parquet", "skipped.tsv"):
             print(f"  {(folder / name).resolve()}")
+        return
+    if "tag_text" in sys.argv:
+        folder = Path(TAGGED)
+        print((folder / "summary.txt").read_text(encoding="utf-8").strip())
+        page = Path(tagged_pages()["page"]).name
+        for name in (page, "entities.tsv", "links.tsv", "document.json"):
+            print(f"  {(folder / name).resolve()}")
+        return
+    if "analyse" in sys.argv:
+        print(f"  {Path(ANALYSIS, 'analysis.html').resolve()}")
+        print(f"  {Path(ANALYSIS, 'figures.tsv').resolve()}")
         return
     if "classify_text" in sys.argv:
         folder = Path(CLASSIFIED)

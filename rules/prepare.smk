@@ -122,6 +122,65 @@ rule prepare_texts:
         "../scripts/prepare_texts.py"
 
 
+rule prepare_functional_genomics:
+    input:
+        archive=prepare_file("archive"),
+    output:
+        examples="results/{study}/examples.parquet",
+        labels="results/{study}/labels.json",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_functional_genomics/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_functional_genomics/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "functional_genomics")),
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="15m",
+    params:
+        settings=prepare_settings,
+        checksums=checksums("archive"),
+        code=code("prepare_functional_genomics"),
+    message:
+        "Prepare the annotated documents of {wildcards.study}"
+    script:
+        "../scripts/prepare_functional_genomics.py"
+
+
+rule prepare_concepts:
+    input:
+        ontology=ontology_table,
+        file=prepare_file("file"),
+    output:
+        examples="results/{study}/examples.parquet",
+        labels="results/{study}/labels.json",
+        report="results/{study}/prepare.json",
+    log:
+        "results/logs/prepare_concepts/{study}.log",
+    benchmark:
+        "results/benchmarks/prepare_concepts/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(plan.studies_by_rule(studies, "concepts")),
+    conda:
+        "../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="15m",
+    params:
+        settings=prepare_settings,
+        checksums=checksums("file"),
+        code=code("prepare_concepts"),
+    message:
+        "Prepare the mentions of terms of {wildcards.study}"
+    script:
+        "../scripts/prepare_concepts.py"
+
+
 rule prepare_tf_binding:
     input:
         motifs=prepare_file("motifs"),

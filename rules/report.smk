@@ -86,6 +86,40 @@ rule plot_predictions:
         "../scripts/plot_predictions.py"
 
 
+rule plot_tags:
+    input:
+        examples="results/{study}/examples.parquet",
+        assignment="results/{study}/splits/{split}.parquet",
+        split_labels="results/{study}/splits/{split}.labels.json",
+        comparison="results/{study}/{split}/comparison.tsv",
+        predictions=run_files("predictions.parquet"),
+        per_label=run_files("per_label.parquet"),
+        agreement=agreement_table,
+    output:
+        categories=figure("categories"),
+        field_values=figure("field_values"),
+        crossed_words=figure("crossed_words"),
+        tag_errors=figure("tag_errors"),
+        errors="results/{study}/{split}/errors.tsv",
+    log:
+        "results/logs/plot_tags/{study}/{split}.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow_memory(2000),
+        runtime="30m",
+    params:
+        models=run_models,
+        trivial=trivial_model,
+        headline=headline,
+        code=code("plot_tags"),
+    message:
+        "Draw what is found in {wildcards.study} ({wildcards.split})"
+    script:
+        "../scripts/plot_tags.py"
+
+
 rule plot_comparison:
     input:
         comparison="results/{study}/{split}/comparison.tsv",
@@ -117,10 +151,13 @@ rule make_report:
     input:
         unpack(report_inputs),
         template=report_source("report.html.j2"),
-        parts=[report_source(f"{name}.html.j2") for name in ("inside", "maps", "curve")],
+        parts=[
+            report_source(f"{name}.html.j2")
+            for name in ("inside", "maps", "curve", "documents", "folds", "errors")
+        ],
         style=report_source("report.css"),
         behaviour=report_source("report.js"),
-        captions=[report_source(f"{name}.rst") for name in FIGURES],
+        captions=[report_source(f"{name}.rst") for name in FIGURES | TAG_FIGURES],
     output:
         report="results/report.html",
         summary="results/summary.txt",

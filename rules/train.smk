@@ -1,7 +1,8 @@
 """Train: one run (study, split, model, seed) to a model and its predictions on valid and test.
 
 Needs: examples, labels, split; the embeddings of a frozen backbone for a head; tokens and backbone for fine-tuning; the
-file of known motifs for a model that scans them.
+file of known motifs for a model that scans them; the predictions of a tagger for a model that links its entities or names
+their concepts, which takes the ontology too.
 Makes: results/<study>/<split>/<model>/seed<k>/: model/, predictions.parquet, history.jsonl, cost.json.
 The labels of test examples are dropped when a run is loaded: no model can learn from them.
 """
@@ -18,6 +19,8 @@ rule train_model:
         backbone=tuned_backbone,
         corpora=corpora_files,
         motifs=model_motifs,
+        tagger=tagger_predictions,
+        ontology=model_ontology,
     output:
         model=directory("results/{study}/{split}/{model}/seed{seed}/model"),
         predictions="results/{study}/{split}/{model}/seed{seed}/predictions.parquet",

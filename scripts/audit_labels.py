@@ -5,6 +5,7 @@ import logging
 import pandas as pd
 
 from lexome.audit import audit_labels as audit
+from lexome.audit import whole_answers
 from lexome.runtime import atomic, read_json, write_json
 
 
@@ -12,7 +13,8 @@ def audit_labels(examples_path: str, labels_path: str, audit_path: str, conflict
     """Write `audit.json` (see `lexome.audit.audit_labels`) and the texts with conflicting labels as TSV."""
     examples = pd.read_parquet(examples_path)
     noun = "sequence" if "sequence" in examples else "text"
-    found, conflicts = audit(examples["id"], examples[noun], examples["labels"], read_json(labels_path), noun)
+    answers, vocabulary = whole_answers(examples, read_json(labels_path))
+    found, conflicts = audit(examples["id"], examples[noun], answers, vocabulary, noun)
     logging.info("%d texts with conflicting labels; ceilings %s", len(conflicts), found["ceilings"])
     write_json(audit_path, found)
     with atomic(conflicts_path) as temporary:

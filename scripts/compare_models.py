@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lexome.bootstrap import FEWEST_GROUPS, combine_seeds, holm, interval, paired_difference, sign_p_value, stream
+from lexome.ceiling import ceiling_rows
 from lexome.errors import LexomeError
 from lexome.runtime import atomic, read_json
 
@@ -29,6 +30,7 @@ def compare_models(
     comparison_out: str | Path,
     differences_out: str | Path,
     costs_out: str | Path,
+    agreement: str | Path | None = None,
 ) -> None:
     """Write `comparison.tsv`, `differences.tsv` and `costs.tsv`.
 
@@ -53,7 +55,8 @@ def compare_models(
         `seeds` = the fewer units and seeds of the two. The trivial model is the reference of all others; the contrasts
         follow. `p` = two-sided p-value of no difference, from the same replicates as low and high
         (`bootstrap.sign_p_value`); `p_holm` = the same, adjusted for how many are asked at once: in one subset and
-        metric all differences from the trivial model are one family, all other contrasts another.
+        metric all differences from the trivial model are one family, all other contrasts another. A metric that
+        one of the two does not have (links of a model that finds none) is left out.
     costs_out
         What a run took, as means over the `seeds` runs, see `train_model.describe_cost`. In a table of its own,
         because seconds differ from run to run and figures do not.
@@ -76,6 +79,8 @@ def compare_models(
     differences = _differences(figures, combined, _groups(runs), dict.fromkeys(pairs), settings["level"])
     _adjust(differences, trivial)
     cited = [{**row, "study": study} for row in published if row["split"] == split]
+    if agreement:
+        cited += ceiling_rows(agreement, study, split, {row["metric"] for row in figures})
     _write_table(comparison_out, figures + cited, COMPARISON)
     _write_table(differences_out, differences, DIFFERENCES)
     _write_costs(costs_out, runs, [read_json(path) for path in costs])
@@ -126,7 +131,9 @@ def _differences(
     rows = []
     for model, reference in pairs:
         for subset, metric in dict.fromkeys((row["subset"], row["metric"]) for row in figures):
-            row, other = found[subset, metric, model], found[subset, metric, reference]
+            row, other = (found.get((subset, metric, name)) for name in (model, reference))
+            if row is None or other is None:
+                continue
             difference = {key: row[key] for key in ("study", "split", "subset", "model", "metric")}
             difference |= {"reference": reference, **{key: min(row[key], other[key]) for key in ("n", "seeds")}}
             if difference["n"]:
@@ -218,4 +225,5 @@ if __name__ == "__main__":
             snakemake.output.comparison,
             snakemake.output.differences,
             snakemake.output.costs,
+            snakemake.input.get("agreement") or None,
         )

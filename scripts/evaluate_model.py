@@ -8,7 +8,7 @@ import pandas as pd
 
 from lexome.bootstrap import resample_groups, stream
 from lexome.errors import LexomeError
-from lexome.evaluation import TASKS, load_judged, load_labels, subsets
+from lexome.evaluation import TASKS, load_labels, load_task, subsets
 from lexome.runtime import atomic, write_json, write_parquet
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ def evaluate_model(
     split: str,
     model: str,
     seed: int,
+    ontology: str | Path | None = None,
+    borrowed: bool = False,
 ) -> None:
     """Write a run's metrics, their bootstrap replicates and a table by label.
 
@@ -49,8 +51,13 @@ def evaluate_model(
     per_label_out
         Parquet: id, name, subset, n_train, n_known and n_positive (examples of the subset for which the label is
         known, and true), then the figures of `metrics.unit_metrics` or `multiclass.class_figures`, NaN where undefined.
+        Of entities: as `tagjudged.label_table`.
     study, split, model, seed
         Name the run. Resamples depend on study, split and subset only, so every model gets the same ones.
+    ontology
+        Parsed, whose terms the concepts of a study are; None for studies without.
+    borrowed
+        Whether the model only links entities that another one found: the figures of these are the other's.
 
     Raises
     ------
@@ -58,9 +65,7 @@ def evaluate_model(
         If the files do not fit together or the task is unknown.
     """
     vocabulary = load_labels(labels)
-    if vocabulary.task not in TASKS:
-        raise LexomeError(f"{labels}: task {vocabulary.task!r} is unknown; use one of {', '.join(TASKS)}")
-    judged = load_judged(examples, assignment, vocabulary, predictions)
+    judged = load_task(examples, assignment, vocabulary, predictions, ontology, borrowed)
 
     rows, replicates, tables, about = [], {}, [], {}
     for subset, mask in subsets(judged, settings["distant"]).items():
@@ -110,4 +115,6 @@ if __name__ == "__main__":
             snakemake.wildcards.split,
             snakemake.wildcards.model,
             int(snakemake.wildcards.seed),
+            snakemake.input.get("ontology") or None,
+            snakemake.params.borrowed,
         )

@@ -7,7 +7,17 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from lexome import adaptationtables, costtables, curve, insidepage, maptables, page, reporting
+from lexome import (
+    adaptationtables,
+    costtables,
+    curve,
+    documenttables,
+    insidepage,
+    maptables,
+    page,
+    reporting,
+    tagtables,
+)
 from lexome.look import metric_title, model_colours, plural
 from lexome.runtime import atomic, read_json
 from lexome.sidebyside import side_by_side
@@ -45,9 +55,12 @@ def make_report(
         `differences`, `costs`, `leakage`, `assignment`, `split_labels` (paths), `figures`, each with `path`,
         `title` and `caption` (see `page.caption`), and `explained`: None, or of the run that is explained `figures`,
         `page` (a path) and either `verdict` (a path) or `tables` (see `insidepage.describe`), `model` and `seed`.
-        If wanted, `beside`: studies whose test figures are told in one table, `files`: paths of the user's own input
-        files, which are named with their sha256, `curve`: `table` (path), `metric`, `label`, `unit` and `figure`, and
-        of a split `maps`: `tables` (see `maptables.describe`), `page` (a path), `figures`, `chosen` and `neighbours`.
+        If wanted, `documents`: of annotated documents the paths `corpus`, `agreement` and `page` (the last two None
+        where no annotators are compared), `beside`: studies whose test figures are told in one table, `files`: paths of
+        the user's own input files, which are named with their sha256, `curve`: `table` (path), `metric`, `label`,
+        `unit` and `figure`, `folds`: the table of each cross-validation (a path) by name, and of a split
+        `maps`: `tables` (see `maptables.describe`), `page` (a path), `figures`, `chosen` and `neighbours`, `errors`:
+        the table of a tagger's mistakes (a path) or None, `fold`: whether it is one of a cross-validation.
     config
         The resolved config, shown as YAML.
     benchmarks
@@ -73,7 +86,10 @@ def make_report(
         "colours": page.theme_colours(),
     }
     html = page.render(template, context, FILTERS)
-    lines = [split["summary"] for study in told for split in study["splits"]]
+    lines = []
+    for study in told:
+        lines += [split["summary"] for split in study["splits"] if not split["fold"]]
+        lines += [f"{study['name']}/{folds['name']}: {folds['line']}" for folds in study["folds"]]
     with atomic(report_path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     with atomic(summary_path) as temporary:
@@ -99,13 +115,24 @@ def describe_study(
         "backbones": [describe_backbone(entry, name) for entry in study["backbones"]],
         **{key: study[key] for key in ("title", "summary", "trivial", "headline")},
     }
+    names = {label["id"]: label["name"] for label in labels["labels"]}
+    described["documents"] = describe_documents(study.get("documents"), names, report_folder)
     described["figures"] = [describe_figure(figure, next(counter), described) for figure in study["figures"]]
     described["curve"] = describe_curve(study.get("curve"), counter, described)
+    described["folds"] = [tagtables.describe_folds(told, path, study) for told, path in study.get("folds", {}).items()]
     described["splits"] = [
         describe_split(split, files, described, counter, report_folder, replicates)
         for split, files in study["splits"].items()
     ]
     return described
+
+
+def describe_documents(files: Mapping | None, names: Mapping[str, str], report_folder: Path) -> dict | None:
+    """The corpus and the agreement of its annotators; None of studies without annotated documents."""
+    if files is None:
+        return None
+    page_path = files["page"] and Path(files["page"]).resolve().relative_to(report_folder.resolve()).as_posix()
+    return documenttables.describe(files["corpus"], files["agreement"], page_path, names)
 
 
 def describe_backbone(entry: Mapping, prefix: str) -> dict:
@@ -189,6 +216,8 @@ def describe_split(
         "figures": [describe_figure(figure, next(counter), study, name) for figure in files["figures"]],
         "explained": describe_explained(files["explained"], counter, study, name, report_folder),
         "maps": describe_maps(files.get("maps"), counter, study, name, report_folder),
+        "errors": tagtables.describe_errors(files.get("errors")),
+        "fold": files.get("fold", False),
     }
 
 

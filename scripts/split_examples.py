@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lexome import splits
-from lexome.audit import ceilings_by_subset
+from lexome.audit import ceilings_by_subset, whole_answers
 from lexome.errors import LexomeError
 from lexome.runtime import job, read_json, write_json, write_parquet
 
@@ -32,7 +32,21 @@ def official(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray
     return splits.official_split(examples["subset"], units(examples, settings), settings["fractions"], settings["seed"])
 
 
-METHODS = {"random": random, "stratified": stratified, "official": official}
+def folds(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
+    """One fold of a k-fold cross-validation; with `only_train`, of the examples that do not come as test."""
+    inside = np.ones(len(examples), dtype=bool)
+    if settings.get("only_train"):
+        if "subset" not in examples:
+            raise LexomeError("`only_train` needs examples that come with subsets; these do not: leave it out")
+        inside = (examples["subset"] != "test").to_numpy()
+    subset = np.full(len(examples), LEFT_OUT, dtype=object)
+    numbers = (settings["folds"], settings["fold"], settings["fractions"], settings["seed"])
+    subset[inside] = splits.fold_split(units(examples, settings)[inside], *numbers)
+    return subset
+
+
+LEFT_OUT = ""  # in place of a subset
+METHODS = {"random": random, "stratified": stratified, "official": official, "folds": folds}
 
 
 def units(examples: pd.DataFrame, settings: dict) -> pd.Series:
@@ -64,7 +78,8 @@ def split_examples(
     ----------
     settings
         `method`, `fractions`, `seed`, `min_train_examples`, `leakage` and, if wanted, `sizes` of the split in the
-        config. Examples that `sizes` leaves out are in none of the files. `grouped: false` parts equal examples too.
+        config. Examples that `sizes` or `only_train` leaves out are in none of the
+        files. `grouped: false` parts equal examples too.
 
     Raises
     ------
@@ -77,9 +92,14 @@ def split_examples(
     labels = read_json(labels_path)
     subset = METHODS[settings["method"]](examples, labels, settings)
     kept = splits.draw_sizes(subset, classes_of(examples, labels), settings.get("sizes", {}), settings["seed"])
+    kept &= subset != LEFT_OUT
     examples, subset = examples[kept].reset_index(drop=True), subset[kept]
     chosen, counts = splits.choose_labels(
-        examples["labels"], subset == "train", len(labels["labels"]), settings["min_train_examples"]
+        examples["labels"],
+        subset == "train",
+        len(labels["labels"]),
+        settings["min_train_examples"],
+        everywhere=labels["task"] == "tagging",
     )
     if labels["task"] == "multi_class" and len(chosen) < len(labels["labels"]):
         rare = [label["name"] for i, label in enumerate(labels["labels"]) if i not in chosen]
@@ -90,7 +110,8 @@ def split_examples(
     text = examples["sequence" if "sequence" in examples else "text"]
     both_strands = labels.get("length_unit") == "nucleotides"
     nearest_train, report = splits.audit_leakage(examples["id"], text, subset, settings["leakage"], both_strands)
-    for name, found in ceilings_by_subset(text, examples["labels"], subset, both_strands).items():
+    answers, _ = whole_answers(examples, labels)
+    for name, found in ceilings_by_subset(text, answers, subset, both_strands).items():
         report["subsets"][name] |= found
     report["groups"] = int(examples["group"].nunique())
     report["left_out"] = int((~kept).sum())

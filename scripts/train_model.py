@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lexome import models, tagging
 from lexome.checksums import verify
 from lexome.costs import describe, stopwatch
 from lexome.embedding_store import read_embeddings
 from lexome.exposure import check_unseen
-from lexome.models import KINDS
-from lexome.runs import load_run, write_predictions
+from lexome.runs import Part, load_run, write_predictions
 from lexome.runtime import atomic, job, read_json, write_json
+
+SUBSETS = ("train", "valid", "test")
 
 
 def train_model(
@@ -33,6 +35,8 @@ def train_model(
     history_path: str,
     cost_path: str,
     corpora: Sequence[Mapping] = (),
+    tagged: str | None = None,
+    ontology: str | None = None,
 ) -> None:
     """Write `model/`, `history.jsonl`, `cost.json` and, last, `predictions.parquet`, which vouches for the rest.
 
@@ -48,26 +52,41 @@ def train_model(
         The model's entry in the config.
     corpora
         What its backbone was adapted to, see `exposure.check_unseen`.
+    tagged, ontology
+        The predictions of the run whose entities a model of task `tagging` reads, and the parsed ontology, or None.
     """
     chosen = {"layers": settings.get("layers"), "pooling": settings.get("pooling")}
     features = functools.partial(read_embeddings, embeddings, **chosen) if embeddings else None
-    data = load_run(examples, study_labels, assignment, split_labels, features, tokens, backbone)
-    logging.info(
-        "%d train, %d valid, %d test examples, %d labels",
-        *(len(part.ids) for part in (data.train, data.valid, data.test)),
-        len(data.labels),
-    )
-    check_unseen(corpora, {"valid": data.valid, "test": data.test})
+    tags = read_json(study_labels)["task"] == tagging.TASK
+    if tags:
+        data = tagging.load_tagging(examples, study_labels, assignment, tagged, backbone, ontology)
+        parts, judged = {name: _texts(getattr(data, name)) for name in SUBSETS}, data.categories
+    else:
+        data = load_run(examples, study_labels, assignment, split_labels, features, tokens, backbone)
+        parts, judged = {name: getattr(data, name) for name in SUBSETS}, data.labels
+    sizes = (len(part.ids) for part in parts.values())
+    logging.info("%d train, %d valid, %d test examples, %d labels", *sizes, len(judged))
+    check_unseen(corpora, {"valid": parts["valid"], "test": parts["test"]})
+    kinds = tagging.KINDS if tags else models.KINDS
     with stopwatch() as measured:
-        trained = KINDS[settings["kind"]](data, settings, seed, model_path, gpus)
+        trained = kinds[settings["kind"]](data, settings, seed, model_path, gpus)
     with atomic(history_path) as temporary:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in trained.history), encoding="utf-8")
     embedded = read_json(Path(embeddings) / "manifest.json") if embeddings else None
     write_json(cost_path, describe_cost(trained.cost, measured, embedding_parameters, embedded))
-    parts = {"valid": (data.valid.ids, trained.valid), "test": (data.test.ids, trained.test)}
-    write_predictions(predictions_path, parts)
+    if tags:
+        tagging.write_predicted(predictions_path, data, trained)
+    else:
+        scored = {"valid": (data.valid.ids, trained.valid), "test": (data.test.ids, trained.test)}
+        write_predictions(predictions_path, scored)
     if trained.checkpoints:
         shutil.rmtree(trained.checkpoints)
+
+
+def _texts(part: tagging.TagPart) -> Part:
+    """What `exposure` has to know of documents."""
+    ids, texts = ([getattr(document, key) for document in part.documents] for key in ("id", "text"))
+    return Part(ids, None, None, texts, groups=part.groups)
 
 
 def describe_cost(cost: dict, measured: dict, embedding_parameters: int, embedded: dict | None) -> dict:
@@ -115,4 +134,6 @@ if __name__ == "__main__":
             snakemake.output.history,
             snakemake.output.cost,
             snakemake.params.corpora,
+            snakemake.input.tagger or None,
+            snakemake.input.ontology or None,
         )

@@ -1,5 +1,6 @@
 """The audit finds planted repetitions and conflicts, and its ceiling is what an oracle reaches."""
 
+import dataclasses
 from collections import Counter, defaultdict
 from itertools import product
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from audit_labels import audit_labels as run
-from lexome.audit import COLUMNS, audit_labels, ceilings_by_subset
+from lexome.audit import COLUMNS, audit_labels, ceilings_by_subset, whole_answers
+from lexome.documents import Document, Entity, encode
 from lexome.runtime import read_json, write_json
 
 NAMES = ["heart", "lung", "skin"]
@@ -158,3 +160,31 @@ def test_the_other_strand_repeats_and_lowers_no_ceiling():
 def test_a_conflict_across_subsets_lowers_no_ceiling():
     found = ceilings_by_subset(["a B", "A b", "c"], [[0], [1], [1]], ["train", "test", "test"])
     assert found["test"] == {"ceiling": 1.0, "repeats": 1, "agreeing": 0}
+
+
+def test_of_documents_whole_annotations_are_compared():
+    """Ids and the order of entities do not matter; spans, categories and fields do."""
+    vocabulary = {"task": "tagging", "labels": [{"id": "A", "name": "action"}, {"id": "C", "name": "context"}]}
+    entities = [Entity("T1", "A", ((0, 2),), {"kind": "x"}), Entity("T2", "C", ((3, 5),))]
+    same = [dataclasses.replace(one, id=f"E{at}") for at, one in enumerate(entities)][::-1]
+    moved = [entities[0], dataclasses.replace(entities[1], spans=((3, 4),))]
+    other = [dataclasses.replace(entities[0], fields={"kind": "y"}), entities[1]]
+    drawn = [entities, same, moved, other, []]
+    documents = [Document(name, "ab cd", tuple(own)) for name, own in zip("abcde", drawn, strict=True)]
+    examples = pd.DataFrame({"id": [one.id for one in documents], "text": "ab cd", "labels": [[0, 1]] * 4 + [[]]})
+    examples["document"] = [encode(one, text=False) for one in documents]
+    answers, told = whole_answers(examples, vocabulary)
+    assert answers.map(lambda row: row[0]).tolist() == [0, 0, 1, 2, 3]
+    assert [label["name"] for label in told["labels"]] == ["1 action, 1 context"] * 3 + ["none"]
+    found, conflicts = audit_labels(examples["id"], examples["text"], answers, told)
+    assert (found["conflicting_examples"], found["ceilings"]) == (5, {"accuracy": 0.4})
+    both = "1 action, 1 context"
+    assert conflicts["labels"].tolist() == [f"{both}: 2; {both}: 1; {both}: 1; none: 1"]
+    assert not any("commonest" in row["what"] for row in found["rows"])
+
+
+def test_of_other_examples_the_labels_are_compared():
+    examples = pd.DataFrame({"labels": [[0], [1, 2]]})
+    answers, told = whole_answers(examples, VOCABULARY)
+    assert answers.tolist() == [[0], [1, 2]]
+    assert told is VOCABULARY

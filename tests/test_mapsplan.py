@@ -145,3 +145,19 @@ def test_mistakes_in_curves(change, message):
     change(studies)
     mistakes = "\n".join(mapsplan.check_curve("s", studies, "studies.s"))
     assert re.search(rf"^studies\.s\.{message}", mistakes, flags=re.MULTILINE), mistakes
+
+
+def test_a_curve_may_run_over_the_training_examples_of_splits():
+    studies = curve_config()
+    studies["s"]["curve"]["key"] = "sizes.train"
+    assert "need two different sizes" in mapsplan.check_curve("s", studies, "studies.s")[0]
+    sizes = {"small": {"train": 50}, "large": {"train": 200, "test": 9}, "rest": {"test": 9}}
+    studies["s"]["splits"] = {name: {"method": "official", "sizes": own} for name, own in sizes.items()}
+    studies["s"]["splits"]["whole"] = {"method": "official"}
+    assert mapsplan.check_curve("s", studies, "studies.s") == []
+    assert mapsplan.curve_studies(studies) == ["s"]
+    assert mapsplan.curve_entries("s", studies) == [
+        {"study": "s", "split": "small", "at": 50, "panel": "official"},
+        {"study": "s", "split": "large", "at": 200, "panel": "official"},
+    ]
+    assert mapsplan.curve_models("s", studies) == list(studies["s"]["models"])

@@ -8,6 +8,7 @@ import pytest
 
 from lexome import plan
 from lexome.errors import LexomeError
+from lexome.interpretplan import check_interpret
 from lexome.settings import check as check_settings
 from lexome.settings import load_yaml
 
@@ -207,7 +208,7 @@ def dna_study(**changes):
     ],
 )
 def test_what_is_explained_of_dna(change, message):
-    mistakes = plan._check_interpret(dna_study(**change), [0, 1], "studies.s")
+    mistakes = check_interpret(dna_study(**change), [0, 1], "studies.s")
     assert len(mistakes) == (message is not None)
     assert message is None or re.search(message, mistakes[0])
 
@@ -215,7 +216,7 @@ def test_what_is_explained_of_dna(change, message):
 def test_dna_needs_keys_of_its_own():
     study = dna_study()
     del study["interpret"]["scored"], study["interpret"]["references"]
-    assert plan._check_interpret(study, [0], "studies.s")[:2] == [
+    assert check_interpret(study, [0], "studies.s")[:2] == [
         "studies.s.interpret.scored: missing",
         "studies.s.interpret.references: missing",
     ]
@@ -270,4 +271,33 @@ def test_a_missing_file_of_motifs_is_a_mistake(config):
         check(config)
     study["models"]["pwm"]["motif_file"] = "resources/data/go_basic_2021-12-15/motifs.meme"
     with pytest.raises(LexomeError, match=r"models\.pwm\.motif_file: .*has no file 'motifs\.meme'"):
+        check(config)
+
+
+ANNOTATED = {
+    **{"rule": "functional_genomics", "archive": "tests", "linked": ["A"], "tagged": [], "definition": "tags.json"},
+    **{"values": None, "test": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),  # a folder
+        ({"archive": "README.md"}, None),
+        ({"archive": "absent.tar.gz"}, r"prepare\.archive: no file absent\.tar\.gz"),
+        ({"archive": "resources/data/functional_genomics_ie/absent.tar.gz"}, r"has no file 'absent\.tar\.gz'"),
+    ],
+)
+def test_annotated_documents(config, change, message):
+    like = config["studies"]["protein_function"]
+    study = {key: like[key] for key in ("title", "summary", "splits", "shards")}
+    study |= {"prepare": ANNOTATED | change, "headline": ["link_f1"], "trivial": "all"}
+    study["models"] = {"all": {"kind": "link_all"}}
+    config["studies"]["annotated"] = study
+    if message is None:
+        check(config)
+        assert plan.own_files(study) == [study["prepare"]["archive"]]
+        return
+    with pytest.raises(LexomeError, match=message):
         check(config)

@@ -14,6 +14,7 @@ from lexome.codonusage import read_usage
 from lexome.dna import canonical
 from lexome.errors import LexomeError
 from lexome.fasta import AMINO_ACIDS, read_fasta
+from lexome.interpretplan import check_interpret
 from lexome.runtime import read_json
 from lexome.settings import check, load_yaml
 from lexome.tasks import check_task
@@ -200,7 +201,7 @@ def test_its_files_are_known_and_it_is_not_explained(simulated):
     study = {"prepare": simulated, "models": {}, "interpret": {"model": "a", "seed": 0}}
     assert plan.prepare_files(study) == [*simulated["files"].values(), simulated["codon_usage"]]
     assert plan.prepare_files({"prepare": simulated | {"codon_usage": None}}) == list(simulated["files"].values())
-    assert plan._check_interpret(study, [0], "s") == [
+    assert check_interpret(study, [0], "s") == [
         "s.interpret: only texts and binding to DNA are explained; leave the key out"
     ]
 

@@ -100,6 +100,14 @@ def test_labels_are_chosen_on_train_alone():
         splits.choose_labels(labels, train, n_labels=4, minimum=3)
 
 
+def test_what_every_training_example_bears_is_chosen_where_it_lies_within_them():
+    labels = pd.Series([[0, 1], [0], [0, 1], [2]])
+    train = np.array([True, True, True, False])
+    assert splits.choose_labels(labels, train, 3, 1)[0].tolist() == [1]
+    chosen, counts = splits.choose_labels(labels, train, 3, 1, everywhere=True)
+    assert (chosen.tolist(), counts.tolist()) == ([0, 1], [3, 2])
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 3)), min_size=60, max_size=300), st.integers(0, 5))
 def test_every_class_meets_its_shares_and_groups_stay_whole(rows, seed):
     group = np.array([g for g, _ in rows])

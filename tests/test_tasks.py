@@ -1,18 +1,21 @@
 """Metrics, monitors and splits fit what the study's examples carry."""
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from annotated import small
 from lexome import plan
 from lexome.errors import LexomeError
 from lexome.metrics import multi_label_metrics
 from lexome.models import FIGURES
 from lexome.multiclass import multi_class_metrics
 from lexome.settings import load_yaml
-from lexome.tasks import MONITORS, NOUNS, OF_CLASSES, headlines, task_of
+from lexome.tagmetrics import document_sums, figures
+from lexome.tasks import MONITORS, NOUNS, OF_CLASSES, TAGGING_RULES, fits_headline, headlines, task_of
 
 ROOT = Path(__file__).parent.parent
 SLIM, ASPECT = ({"rule": "go_aspect", "slim": slim} for slim in ("goslim_generic", None))
@@ -48,6 +51,23 @@ def test_what_is_allowed_is_what_runs_have(prepare, task):
         assert set(headlines(prepare)) == set(multi_class_metrics(truth, scores)) - {"ece"}  # of which less is better
     recorded = FIGURES[task](truth, scores)
     assert set(MONITORS[task]) == {"valid_loss", *(f"valid_{name}" for name in recorded)}
+
+
+@pytest.mark.parametrize("rule", TAGGING_RULES)
+def test_what_is_allowed_of_documents_is_what_runs_have(rule):
+    """Every figure that a run can have, whatever its labels are and its model finds; those of fields by their form."""
+    document = dataclasses.replace(
+        small(), entities=tuple(dataclasses.replace(one, fields={"concept": "GO:1"}) for one in small().entities)
+    )
+    concepts = rule == "concepts"
+    links = None if concepts else [document.links]
+    sums = document_sums(
+        [document], [document], links, concepts=concepts, ancestors=lambda name: {name}, trained=set(), fields={}
+    )
+    assert task_of({"rule": rule}) == "tagging"
+    assert set(headlines({"rule": rule})) == set(figures(sums))
+    assert fits_headline("context_word_f1", {"rule": rule})
+    assert not fits_headline("accuracy", {"rule": rule})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ A model gives equal texts equal answers. Where equal texts bear different labels
 so that no model, however good, can be right on more than a share of the examples: the ceiling.
 """
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -83,9 +85,37 @@ def audit_labels(
             weights = pairs["n"] / sizes[pairs["answer"]]
             best = weights.groupby(pairs["key"]).max().sum() / len(sizes)
             found["ceilings"]["balanced_accuracy"] = round(float(best), 9)
-    found["rows"] = _rows(found, noun, vocabulary["task"] == "multi_class")
+    found["rows"] = _rows(found, noun, vocabulary["task"])
     names = [label["name"] for label in vocabulary["labels"]]
     return found, _conflicts(table[table["key"].isin(texts_of.index[conflicting])], answers, names)
+
+
+def whole_answers(examples: pd.DataFrame, vocabulary: Mapping) -> tuple[pd.Series, Mapping]:
+    """What must be right for an example to be right, as lists of label indices, and the vocabulary that names them.
+
+    These are the labels, but where entities are looked for (task `tagging`): there each distinct annotation, that is,
+    set of entities with categories, spans and fields, is one label of its own.
+
+    Parameters
+    ----------
+    examples
+        With `labels`, or for `tagging` `document` (JSON).
+    vocabulary
+        `labels.json` of the study.
+    """
+    if vocabulary["task"] != "tagging":
+        return examples["labels"], vocabulary
+    annotations, names = [], {label["id"]: label["name"] for label in vocabulary["labels"]}
+    for line in examples["document"]:
+        entities = json.loads(line)["entities"]
+        parts = ((one["category"], str(one["spans"]), str(sorted(one.get("fields", {}).items()))) for one in entities)
+        annotations.append(tuple(sorted(parts)))
+    codes, distinct = pd.factorize(pd.Series(annotations, index=examples.index, dtype=object))
+    told = []
+    for annotation in distinct:
+        counts = Counter(names[category] for category, *_ in annotation)
+        told.append({"name": ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none"})
+    return pd.Series([[code] for code in codes], index=examples.index, dtype=object), {**vocabulary, "labels": told}
 
 
 def ceilings_by_subset(
@@ -134,8 +164,9 @@ def _on_either_strand(texts: pd.Series, vocabulary: Mapping) -> dict[str, int]:
     return {"spare_on_either_strand": len(texts) - int(texts.map(canonical).nunique())}
 
 
-def _rows(found: Mapping, noun: str, single: bool) -> list[dict]:
+def _rows(found: Mapping, noun: str, task: str) -> list[dict]:
     """The audit as a table for the report."""
+    single = task == "multi_class"
     total = found["examples"] or 1
     rows = [
         ("distinct_texts", f"distinct {noun}s", "case and white space aside"),
@@ -150,9 +181,11 @@ def _rows(found: Mapping, noun: str, single: bool) -> list[dict]:
     shown += [{"what": what, "n": found[key], "share": found[key] / total, "note": note} for key, what, note in rows]
     if found["majority"] is None:
         return shown
-    what = "commonest label" if single else "commonest set of labels"
-    note = "accuracy of always guessing it" if single else "how often always guessing it is wholly right"
-    shown.append({"what": what, "n": None, "share": found["majority"], "note": note})
+    if task != "tagging":
+        # Of whole annotations hardly any comes twice.
+        what = "commonest label" if single else "commonest set of labels"
+        note = "accuracy of always guessing it" if single else "how often always guessing it is wholly right"
+        shown.append({"what": what, "n": None, "share": found["majority"], "note": note})
     for measure, value in found["ceilings"].items():
         name = measure.replace("_", " ") if single else "examples with all labels right"
         note = f"over all examples at once, no model that gives equal {noun}s equal answers can do better"

@@ -16,7 +16,8 @@ def gather(entries: Sequence[Mapping], metrics: Sequence[str]) -> pd.DataFrame:
     Parameters
     ----------
     entries
-        Of each study and split: `study`, `split`, `at` (the value of the setting) and `comparison` (path).
+        Of each study and split: `study`, `split`, `at` (the value of the setting), `comparison` (path) and, where
+        splits differ in the setting, `panel`: what stands for the split then.
     metrics
         The figures that are wanted.
 
@@ -29,7 +30,7 @@ def gather(entries: Sequence[Mapping], metrics: Sequence[str]) -> pd.DataFrame:
     for entry in sorted(entries, key=lambda entry: entry["at"]):
         table = read_table(entry["comparison"])
         rows = table[(table["source"] == "measured") & (table["subset"] == "test") & table["metric"].isin(metrics)]
-        parts.append(rows.assign(study=entry["study"], split=entry["split"], at=entry["at"]))
+        parts.append(rows.assign(study=entry["study"], split=entry.get("panel", entry["split"]), at=entry["at"]))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 

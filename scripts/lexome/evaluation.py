@@ -5,8 +5,8 @@ labels a study has.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from lexome.errors import LexomeError
 from lexome.metrics import multi_label_metrics, roc_auc, unit_metrics
 from lexome.multiclass import class_figures, multi_class_metrics
 from lexome.runtime import read_json
+from lexome.tagjudged import TagJudged, join_tagged, label_table, load_tagged, means_and_replicates
 
 # How far the probabilities of one example, stored as float32, may be from 1 in sum.
 ROW_TOLERANCE = 1e-3
@@ -36,6 +37,7 @@ class Labels:
     names: list[str]
     index: np.ndarray  # int64 [L]: position among all labels of the study
     n_train: np.ndarray  # int64 [L]: training examples that carry the label
+    told: dict = field(default_factory=dict)  # the whole file: what some tasks say beside (fields, links)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def load_labels(path: str | Path) -> Labels:
         names=columns["name"],
         index=np.array(columns["index"], dtype=np.int64),
         n_train=np.array(columns["n_train"], dtype=np.int64),
+        told=document,
     )
 
 
@@ -172,7 +175,43 @@ def load_judged(examples: str | Path, assignment: str | Path, labels: Labels, pr
     )
 
 
-def subsets(judged: Judged, distant: float) -> dict[str, np.ndarray]:
+def load_task(
+    examples: str | Path,
+    assignment: str | Path,
+    labels: Labels,
+    predictions: str | Path,
+    ontology: str | Path | None = None,
+    borrowed: bool = False,
+) -> Judged | TagJudged:
+    """As `load_judged`, or what judges entities and links where the task is `tagging`.
+
+    Parameters
+    ----------
+    ontology
+        Parsed, for tasks whose labels are its terms; others do not read it.
+    borrowed
+        As in `tagjudged.load_tagged`; other tasks do not read it.
+
+    Raises
+    ------
+    LexomeError
+        If the task is unknown, or as `load_judged`.
+    """
+    if labels.task not in TASKS:
+        raise LexomeError(f"task {labels.task!r} is unknown; use one of {', '.join(TASKS)}")
+    if labels.task == "tagging":
+        return load_tagged(examples, assignment, labels.told, predictions, ontology, borrowed)
+    return load_judged(examples, assignment, labels, predictions)
+
+
+def join(parts: Sequence[Judged] | Sequence[TagJudged]) -> Judged | TagJudged:
+    """The examples of several folds, judged on the same labels, as one."""
+    if isinstance(parts[0], TagJudged):
+        return join_tagged(parts)
+    return Judged(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def subsets(judged: Judged | TagJudged, distant: float) -> dict[str, np.ndarray]:
     """The subsets that get figures of their own, as masks; empty ones are left out.
 
     `test_distant` holds the test examples whose nearest training example is less than `distant` similar
@@ -231,9 +270,17 @@ def judge_multi_class(labels: Labels, judged: Judged, counts: np.ndarray) -> Fig
     return Figures(means, *centre_all(replicates, means), _label_table(labels, judged, figures | {"auroc": areas}))
 
 
+def judge_tagging(labels: Labels, judged: TagJudged, counts: np.ndarray) -> Figures:
+    """Figures of entities, links and concepts in documents; arguments as in `judge_multi_label`."""
+    means, replicates = means_and_replicates(judged, counts)
+    table = label_table(judged, dict(zip(labels.ids, labels.names, strict=True)))
+    return Figures(means, *centre_all(replicates, means), table)
+
+
 TASKS: dict[str, Callable[[Labels, Judged, np.ndarray], Figures]] = {
     "multi_label": judge_multi_label,
     "multi_class": judge_multi_class,
+    "tagging": judge_tagging,
 }
 
 

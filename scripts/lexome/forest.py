@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from lexome.ceiling import CEILING, of_ceiling
 from lexome.look import (
+    GRID,
     INK,
     MUTED,
     PAPER,
@@ -34,10 +36,12 @@ def comparison_forest(
     ----------
     comparison
         Rows of `comparison.tsv`: test is a full mark, test_distant a pale one below it, a published value a
-        hollow one whose citation stands in the legend. The trivial model's test value is a vertical line.
+        hollow one whose citation stands in the legend. The trivial model's test value is a vertical line, and so is
+        what a second annotator reaches, with its interval.
     """
     shown = comparison[comparison["metric"].isin(metrics) & comparison["subset"].isin(["test", "test_distant"])]
     shown = shown[shown["value"].notna()]
+    annotated, shown = shown[of_ceiling(shown)], shown[~of_ceiling(shown)]
     metrics = [metric for metric in metrics if (shown["metric"] == metric).any()]
     if not metrics:
         return message("No headline metric could be computed on the test subset.")
@@ -57,6 +61,10 @@ def comparison_forest(
         base = part[(part["model"] == trivial) & (part["subset"] == "test") & (part["source"] == "measured")]
         for value in base["value"]:
             axes.axvline(value, color=TRIVIAL, lw=1.1, ls=(0, (4, 2)), zorder=1)
+        for row in annotated[annotated["metric"] == metric].to_dict("records"):
+            axes.axvline(row["value"], color=INK, lw=1.1, ls=(0, (1, 2)), zorder=1)
+            if np.isfinite(row["low"]) and np.isfinite(row["high"]):
+                axes.axvspan(row["low"], row["high"], color=GRID, alpha=0.6, lw=0, zorder=0)
         axes.set_yticks(range(len(models)), [short(model, 34) for model, _ in reversed(models)])
         axes.tick_params(axis="y", length=0)
         axes.set(ylim=(-0.7, len(models) - 0.3))
@@ -64,7 +72,8 @@ def comparison_forest(
         axes.set_title(metric_title(metric) + (" (lower is better)" if lower_is_better(metric) else ""))
         axes.grid(True, axis="x")
         axes.margins(x=0.06)
-    figure.legend(handles=_forest_legend(shown, trivial), loc="outside upper right", ncols=4, handletextpad=0.6)
+    handles = _forest_legend(shown, trivial, annotated=len(annotated) > 0)
+    figure.legend(handles=handles, loc="outside upper right", ncols=4, handletextpad=0.6)
     if legend:
         figure.supxlabel("\n".join("\n".join(text) for text in legend), x=0.01, ha="left", fontsize=8.5, color=MUTED)
     return figure
@@ -100,7 +109,7 @@ def _forest_row(axes: Axes, own: pd.DataFrame, height: int, colour: str, letter:
         axes.plot([value], [height + shift], marker, **look)
 
 
-def _forest_legend(shown: pd.DataFrame, trivial: str) -> list[Line2D]:
+def _forest_legend(shown: pd.DataFrame, trivial: str, annotated: bool) -> list[Line2D]:
     handles = [Line2D([], [], marker="o", ls="-", lw=2.4, color=MUTED, mec=PAPER, label="test")]
     if (shown["subset"] == "test_distant").any():
         handles.append(
@@ -110,6 +119,8 @@ def _forest_legend(shown: pd.DataFrame, trivial: str) -> list[Line2D]:
         handles.append(Line2D([], [], marker="D", ls="", mfc=PAPER, mec=INK, label="published"))
     if (shown["model"] == trivial).any():
         handles.append(Line2D([], [], color=TRIVIAL, ls=(0, (4, 2)), label=short(f"{trivial} (trivial)", 30)))
+    if annotated:
+        handles.append(Line2D([], [], color=INK, ls=(0, (1, 2)), label=CEILING))
     return handles
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 MAP_RULES = ("species",)  # prepare rules whose examples are DNA of one class each
 VECTOR_KINDS = ("head", "fine_tune")  # as runvectors.KINDS, where nothing heavy may be imported
+TRAIN_SIZE = "sizes.train"  # the setting in which splits of a study may differ
 FEWEST_COMPARED = 3  # classes; two have a single pair
 
 
@@ -68,11 +69,15 @@ def _check_distances(study: Mapping, where: str) -> list[str]:
 
 
 def check_curve(name: str, studies: Mapping[str, Mapping], where: str) -> list[str]:
-    """Mistakes in a study's `curve`, one line each: it draws the studies `beside` it, which differ in a number."""
+    """Mistakes in a study's `curve`, one line each: it draws studies `beside` it, or its splits, by a number."""
     study = studies[name]
     entry, where = study.get("curve"), f"{where}.curve"
     if not entry:
         return []
+    if entry["key"] == TRAIN_SIZE:
+        sizes = [at for *_, at in _sized_splits(study)]
+        told = f"{where}.key: {TRAIN_SIZE} draws the splits of this study that have it, which need two different sizes"
+        return [] if len(set(sizes)) > 1 else [told]
     beside = [other for other in study.get("beside", []) if other in studies]
     if len(beside) < 2 or name not in beside:
         return [f"{where}: `beside` has to name this study and others, which are drawn as one curve"]
@@ -101,12 +106,24 @@ def compared_studies(studies: Mapping[str, Mapping]) -> list[str]:
 
 def curve_studies(studies: Mapping[str, Mapping]) -> list[str]:
     """Names of the studies that are drawn as a curve with others, of which one more at least is on."""
-    return [name for name, study in studies.items() if study.get("curve") and len(_on(study, studies)) > 1]
+    return [
+        name
+        for name, study in studies.items()
+        if study.get("curve") and (study["curve"]["key"] == TRAIN_SIZE or len(_on(study, studies)) > 1)
+    ]
 
 
 def curve_entries(name: str, studies: Mapping[str, Mapping]) -> list[dict]:
-    """`study`, `split` and `at` (the value of the setting) of every split of the studies of a curve that are on."""
+    """`study`, `split`, and `at` (the value of the setting) of every split of the studies of a curve that are on.
+
+    Splits of one study have `panel` beside, what stands for the split in the figure.
+    """
     key = studies[name]["curve"]["key"]
+    if key == TRAIN_SIZE:
+        return [
+            {"study": name, "split": split, "at": at, "panel": method}
+            for split, method, at in _sized_splits(studies[name])
+        ]
     return [
         {"study": other, "split": split, "at": studies[other]["prepare"][key]}
         for other in _on(studies[name], studies)
@@ -116,8 +133,17 @@ def curve_entries(name: str, studies: Mapping[str, Mapping]) -> list[dict]:
 
 def curve_models(name: str, studies: Mapping[str, Mapping]) -> list[str]:
     """Models of those studies, each once, this study's first."""
-    order = [name, *_on(studies[name], studies)]
+    order = [name, *(_on(studies[name], studies) if studies[name]["curve"]["key"] != TRAIN_SIZE else ())]
     return list(dict.fromkeys(model for other in order for model in studies[other]["models"]))
+
+
+def _sized_splits(study: Mapping) -> list[tuple[str, str, int]]:
+    """Name, method and training examples of the splits of a study that say how many they draw."""
+    return [
+        (split, entry["method"], entry["sizes"]["train"])
+        for split, entry in study["splits"].items()
+        if "train" in entry.get("sizes", {})
+    ]
 
 
 def _on(study: Mapping, studies: Mapping[str, Mapping]) -> list[str]:

@@ -28,6 +28,8 @@ ROOTS = {
     "cellular_component": "GO:0005575",
 }
 RELATIONS = ("is_a", "part_of")
+# Scopes of synonyms; OBO takes one without a scope for related.
+SCOPES = ("exact", "narrow", "broad", "related")
 SCHEMA = pa.schema(
     {
         "id": pa.string(),
@@ -38,11 +40,13 @@ SCHEMA = pa.schema(
         "replaced_by": pa.list_(pa.string()),
         "alt_ids": pa.list_(pa.string()),
         "subsets": pa.list_(pa.string()),
+        "synonyms": pa.list_(pa.struct({"text": pa.string(), "scope": pa.string()})),
         "parents": pa.list_(pa.struct({"id": pa.string(), "relation": pa.string()})),
     }
 )
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 ESCAPED = re.compile(r"\\(.)")
+SYNONYM = re.compile(QUOTED.pattern + r"\s*(\w*)")
 
 
 def read_obo(path: str | Path) -> pd.DataFrame:
@@ -52,8 +56,9 @@ def read_obo(path: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         `id, name, namespace, definition` (str), `obsolete` (bool), `replaced_by`, `alt_ids`, `subsets` (lists
-        of str; a subset is named like `goslim_generic`), `parents` (list of `{"id", "relation"}`, all relations,
-        sorted; empty for obsolete terms).
+        of str; a subset is named like `goslim_generic`), `synonyms` (list of `{"text", "scope"}` in the order of the
+        file; scope as in `SCOPES`), `parents` (list of `{"id", "relation"}`, all relations, sorted; empty for obsolete
+        terms).
 
     Raises
     ------
@@ -85,12 +90,20 @@ def read_obo(path: str | Path) -> pd.DataFrame:
                 "replaced_by": fields.get("replaced_by", []),
                 "alt_ids": fields.get("alt_id", []),
                 "subsets": fields.get("subset", []),
+                "synonyms": [_synonym(line) for line in fields.get("synonym", [])],
                 "parents": [] if obsolete else [{"id": p, "relation": relation} for p, relation in edges],
             }
         )
     if not rows:
         raise LexomeError(f"{path}: no [Term] in the file; is it an OBO file?")
     return pd.DataFrame(rows, columns=SCHEMA.names).sort_values("id", ignore_index=True)
+
+
+def _synonym(line: str) -> dict:
+    """Text and scope of a `synonym:` line: `"cell death" EXACT []`."""
+    found = SYNONYM.match(line)
+    scope = found[2].lower() if found else ""
+    return {"text": _unescape(found[1] if found else line), "scope": scope if scope in SCOPES else "related"}
 
 
 def _unescape(text: str) -> str:

@@ -5,17 +5,21 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from lexome.adapted import chain, check_adapted, corpus_files, resolve
+from lexome.agreementplan import agreement_files, check_agreement
 from lexome.chosenrun import Service, check_run, run_settings, studies_of
+from lexome.convertplan import check_convert
 from lexome.errors import LexomeError
+from lexome.foldplan import check_folds, models_of
+from lexome.interpretplan import check_interpret
 from lexome.mapsplan import check_curve, check_maps
 from lexome.scoreplan import DNA_RULES, check_score
 from lexome.settings import check, file_spec, load_yaml
-from lexome.tasks import check_task
-from lexome.texts import read_text
+from lexome.tagplan import BACKBONED, check_tagging
+from lexome.tagtextplan import check_tag, check_text, one_text
+from lexome.tasks import TAGGING_RULES, TEXT_RULES, check_task
 
 DATA_FOLDER = "resources/data"
 BACKBONE_FILES = ("config.json", "model*.safetensors")
-TEXT_RULES = ("go_aspect", "texts")  # prepare rules whose examples are texts
 TEXT_KINDS = ("tfidf", "fine_tune", "head")  # kinds of models that predictors.py can use on a new text
 READS = Service(
     key="classify",
@@ -28,20 +32,16 @@ READS = Service(
 )
 # What the examples of a prepare rule are, as a backbone's `kind` says it.
 READ_BY = {
-    **dict.fromkeys(TEXT_RULES, "text"),
+    **dict.fromkeys((*TEXT_RULES, *TAGGING_RULES), "text"),
     **dict.fromkeys(DNA_RULES, "dna"),
     "protein_function": "protein",
     "species": "dna",
 }
-EXPLAINED_KINDS = {"texts": "fine_tune", "DNA": "network"}  # kinds of models that are looked into
-# Keys of `interpret` that only studies of texts, or only those of DNA, have, and those that the latter need.
-TEXT_ONLY = ("shown",)
-DNA_ONLY = ("scored", "references", "discovery", "motif_file", "matrices")
-DNA_NEEDS = ("scored", "references")
 # Keys of `prepare` entries whose values are paths, or (`files`) mappings that end in paths.
 PREPARE_FILES = (
     *("ontology", "annotations", "sequences", "taxonomy", "file"),
     *("motifs", "background", "genome", "blacklist", "files", "codon_usage"),
+    "archive",
 )
 
 
@@ -93,16 +93,17 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             at = f"{where}.models.{model_name}"
             misfits += _check_variant(model, "kind", kinds, at)
             mistakes += _check_backbone(model, registries["backbones"], at, study["prepare"]["rule"])
-        mistakes += misfits or check_task(study, where)
+        mistakes += misfits or check_task(study, where) + check_tagging(study, config["seeds"], where)
         for split, entry in study["splits"].items():
             if abs(sum(entry["fractions"].values()) - 1) > 1e-9:
                 mistakes.append(f"{where}.splits.{split}.fractions: must sum to 1, found {entry['fractions']}")
             if entry["leakage"]["distant"] > entry["leakage"]["near"]:
                 mistakes.append(f"{where}.splits.{split}.leakage.distant: must not exceed `near`")
+        mistakes += check_folds(study, where) + check_agreement(study, where)
         if study.get("published") and study["published"] not in registries["published"]:
             known = ", ".join(registries["published"])
             mistakes.append(f"{where}.published: {study['published']!r} is not known; there are {known}")
-        mistakes += _check_interpret(study, config["seeds"], where)
+        mistakes += check_interpret(study, config["seeds"], where)
         mistakes += check_curve(name, config["studies"], where)
         mistakes += [] if misfits else check_maps(study, config["seeds"], where)
         if study["trivial"] not in study["models"]:
@@ -122,7 +123,8 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
     mistakes += check_adapted(config["studies"], registries["backbones"])
     for path in corpus_files(registries["backbones"], used_backbones(config["studies"])) if not mistakes else []:
         mistakes += _check_file(path, registries["datasets"], "backbones, adapt.corpus.file")
-    mistakes += _check_classify(config) + check_score(config)
+    mistakes += check_text(config) + check_run(config, READS) + check_tag(config) + check_score(config)
+    mistakes += check_convert(config)
     sources: dict[str, str] = {}
     for path in _ontology_paths(config["studies"]) if not mistakes else []:
         other = sources.setdefault(ontology_name(path), path)
@@ -146,7 +148,10 @@ def _check_files(study: Mapping, datasets: Mapping, where: str, wanted: bool) ->
     """Files of a study; those of the user must exist if the study is `wanted` in any case."""
     named = [(path, f"prepare.{key}") for key in PREPARE_FILES for path in file_paths(study["prepare"].get(key))]
     mistakes = []
-    for path, key in named + _motif_files(study):
+    for path, key in named + _motif_files(study) + agreement_files(study):
+        # Annotated documents may lie in a folder.
+        if key.endswith(".archive") and Path(path).is_dir():
+            continue
         if wanted or is_downloaded(path):
             mistakes += _check_file(path, datasets, f"{where}.{key}")
     return mistakes
@@ -198,8 +203,8 @@ def _check_backbone(model: Mapping, backbones: Mapping, where: str, rule: str) -
     absent = sorted(set(model.get("layers", [])) - set(embedded))
     if absent:
         return [f"{where}.layers: {absent} are not embedded; `embedding: layers` of {model['backbone']} has {embedded}"]
-    if model["kind"] == "fine_tune":
-        # It reads tokens; what is embedded does not matter.
+    if model["kind"] in ("fine_tune", *BACKBONED):
+        # They read tokens; what is embedded does not matter.
         return []
     known = poolings(backbone)
     if model.get("pooling", known[0]) not in known:
@@ -231,38 +236,6 @@ def _check_init(backbone: Mapping, where: str) -> list[str]:
     return mistakes
 
 
-def _check_interpret(study: Mapping, seeds: list[int], where: str) -> list[str]:
-    entry = study.get("interpret")
-    if not entry:
-        return []
-    rule = study["prepare"]["rule"]
-    if rule not in (*TEXT_RULES, *DNA_RULES):
-        return [f"{where}.interpret: only texts and binding to DNA are explained; leave the key out"]
-    what, other = ("DNA", "texts") if rule in DNA_RULES else ("texts", "DNA")
-    foreign = TEXT_ONLY if what == "DNA" else DNA_ONLY
-    mistakes = [f"{where}.interpret.{key}: only studies of {other} have it" for key in foreign if key in entry]
-    if what == "DNA":
-        mistakes += [f"{where}.interpret.{key}: missing" for key in DNA_NEEDS if key not in entry]
-        mistakes += _check_matrices(study, entry, f"{where}.interpret")
-    kind = EXPLAINED_KINDS[what]
-    able = [name for name, model in study["models"].items() if model["kind"] == kind]
-    if entry["model"] not in able:
-        known = f"there are {', '.join(able)}" if able else "there is none; set `interpret: null`"
-        return [*mistakes, f"{where}.interpret.model: {entry['model']!r} is no model of the kind {kind} here; {known}"]
-    trained = study["models"][entry["model"]].get("seeds", seeds)
-    if entry["seed"] not in trained:
-        mistakes.append(f"{where}.interpret.seed: {entry['model']} is trained with {', '.join(map(str, trained))}")
-    return mistakes
-
-
-def _check_matrices(study: Mapping, entry: Mapping, where: str) -> list[str]:
-    if "matrices" in entry and "motif_file" not in entry:
-        return [f"{where}.motif_file: missing (matrices needs it)"]
-    factors = study["prepare"].get("factors", [])
-    strangers = [name for name in entry.get("matrices", {}) if name not in factors]
-    return [f"{where}.matrices: {name!r} is no factor here; there are {', '.join(factors)}" for name in strangers]
-
-
 def known_motifs(study: Mapping) -> tuple[str | None, dict[str, str]]:
     """The file of the motifs that an explained study's factors are known to bind, and the matrix of each in it.
 
@@ -290,30 +263,15 @@ def poolings(backbone: Mapping) -> list[str]:
     return [entry] if isinstance(entry, str) else list(entry)
 
 
-def _check_classify(config: Mapping) -> list[str]:
-    mistakes = []
-    text = config.get("text")
-    if text and not Path(text).is_file():
-        mistakes.append(f"text: no file {text}; give the path from the folder you run snakemake in")
-    elif text and set("{}") & set(text):
-        mistakes.append(f"text: {text}: Snakemake takes braces in a path for wildcards; rename the file")
-    elif text:
-        # Before anything is trained to read it.
-        try:
-            read_text(text)
-        except LexomeError as error:
-            mistakes.append(f"text: {error}")
-    return mistakes + check_run(config, READS)
-
-
 def classify_settings(config: Mapping) -> Mapping:
     """Which run classifies texts: `study`, `split`, `model` and `seed`.
 
     Raises
     ------
     LexomeError
-        If the config does not say, or the study is off.
+        If the config does not say, the study is off, or there are several texts.
     """
+    one_text(config)
     return run_settings(config, READS)
 
 
@@ -357,8 +315,9 @@ def prepare_files(study: Mapping) -> list[str]:
 
 
 def study_files(study: Mapping) -> list[str]:
-    """Every file that a study reads: those that it is prepared from, and motifs; each once."""
-    return list(dict.fromkeys([*prepare_files(study), *(path for path, _ in _motif_files(study))]))
+    """Every file that a study reads: those that it is prepared from, motifs, and those of annotators; each once."""
+    others = [*_motif_files(study), *agreement_files(study)]
+    return list(dict.fromkeys([*prepare_files(study), *(path for path, _ in others)]))
 
 
 def downloaded_files(studies: Mapping) -> list[str]:
@@ -393,9 +352,10 @@ def used_backbones(studies: Mapping) -> list[str]:
     return sorted({model["backbone"] for model in models if "backbone" in model})
 
 
-def runs(study: Mapping, seeds: list[int]) -> list[tuple[str, int]]:
-    """Every run of a study: (model, seed), in the order of the config."""
-    return [(name, seed) for name, model in study["models"].items() for seed in model.get("seeds", seeds)]
+def runs(study: Mapping, seeds: list[int], split: str | None = None) -> list[tuple[str, int]]:
+    """Every run of a study, or of one of its splits: (model, seed), in the order of the config."""
+    names = study["models"] if split is None else models_of(study, split)
+    return [(name, seed) for name in names for seed in study["models"][name].get("seeds", seeds)]
 
 
 def studies_by_rule(studies: Mapping, rule: str) -> list[str]:

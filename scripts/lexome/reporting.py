@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lexome.ceiling import CEILING, of_ceiling
 from lexome.look import lower_is_better, metric_title, plural
 from lexome.runtime import read_tsv
 
@@ -171,6 +172,7 @@ def _published_note(comparison: pd.DataFrame, headline: Sequence[str], best: str
 def published(comparison: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Test rows of `metric` that others published."""
     others = comparison[(comparison["source"] != "measured") & (comparison["subset"] == "test")]
+    others = others[~of_ceiling(others)]
     return others[(others["metric"] == metric) & others["value"].notna()]
 
 
@@ -184,7 +186,8 @@ def pivot(table: pd.DataFrame, columns: Sequence[tuple[str, str]], trivial: str)
 
     Returns
     -------
-    Dicts `model`, `source`, `published` and `trivial` (bool), `seeds` (int or None) and `cells`: per column
+    Dicts `model`, `source`, `published` (or from the annotators: `ceiling` too) and `trivial` (bool), `seeds` (int or
+    None) and `cells`: per column
     None or `value`, `low`, `high` (None where empty), `n`, `excludes_0` (bool: the interval does) and `p` (text, see
     `with_p`). The best row in the first column comes first, rows without a figure there last.
     """
@@ -202,6 +205,7 @@ def pivot(table: pd.DataFrame, columns: Sequence[tuple[str, str]], trivial: str)
                 "model": model,
                 "source": origin,
                 "published": origin != "measured",
+                "ceiling": origin != "measured" and model == CEILING,
                 "trivial": model == trivial,
                 "seeds": int(seeds) if np.isfinite(seeds) else None,
                 "cells": cells,

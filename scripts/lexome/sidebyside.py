@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from lexome.ceiling import of_ceiling
 from lexome.reporting import find
 
 
@@ -49,4 +50,4 @@ def side_by_side(protocols: Sequence[Mapping], metrics: Sequence[str]) -> dict:
 
 def _published(comparison: pd.DataFrame) -> pd.DataFrame:
     rows = comparison[(comparison["source"] != "measured") & (comparison["subset"] == "test")]
-    return rows[["model", "source"]].drop_duplicates()
+    return rows[~of_ceiling(rows)][["model", "source"]].drop_duplicates()

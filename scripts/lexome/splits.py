@@ -144,6 +144,47 @@ def official_split(
     return subset
 
 
+def fold_split(groups: Sequence[str], folds: int, fold: int, fractions: Mapping[str, float], seed: int) -> np.ndarray:
+    """One fold of a k-fold cross-validation: whole groups, the folds' test examples apart and together all examples.
+
+    Groups are shuffled by `seed`, then, the largest first, each goes to the fold with the fewest examples. The folds of
+    a seed depend on the set of groups and their sizes alone.
+
+    Parameters
+    ----------
+    groups
+        One group per example; examples of one group stay together.
+    folds, fold
+        How many folds, and which of them is tested (from 1).
+    fractions
+        valid / (train + valid) of the other folds' examples are cut out as `valid`; `test` is not read.
+    seed
+        Of the folds and, with the fold, of the cut.
+
+    Returns
+    -------
+    numpy.ndarray
+        Subset names, shape (n_examples,).
+
+    Raises
+    ------
+    LexomeError
+        If there are fewer groups than folds, or the cut leaves a subset empty.
+    """
+    names, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
+    if len(names) < folds:
+        raise LexomeError(f"{len(names)} groups of examples are too few for {folds} folds; lower `folds` or add data")
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled, fold_of = [0] * folds, np.empty(len(names), dtype=int)
+    for group in order.tolist():
+        place = filled.index(min(filled))
+        fold_of[group] = place
+        filled[place] += int(sizes[group])
+    subset = np.where(fold_of[inverse] == fold - 1, "test", "train")
+    return official_split(subset, groups, fractions, seed + fold)
+
+
 def draw_sizes(subset: np.ndarray, classes: Sequence[int], sizes: Mapping[str, int], seed: int) -> np.ndarray:
     """Draw a number of examples from subsets at random, in each as many of every class as its share asks for.
 
@@ -258,7 +299,9 @@ def audit_leakage(
     return nearest_train, report
 
 
-def choose_labels(labels: pd.Series, train: np.ndarray, n_labels: int, minimum: int) -> tuple[np.ndarray, np.ndarray]:
+def choose_labels(
+    labels: pd.Series, train: np.ndarray, n_labels: int, minimum: int, everywhere: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """The labels that enough training examples bear, though not all; valid and test have no say.
 
     Parameters
@@ -271,6 +314,8 @@ def choose_labels(labels: pd.Series, train: np.ndarray, n_labels: int, minimum: 
         Size of the study's vocabulary.
     minimum
         Training examples that a label needs.
+    everywhere
+        Labels that all training examples bear are chosen, too: what is judged lies within examples, as entities do.
 
     Returns
     -------
@@ -287,7 +332,8 @@ def choose_labels(labels: pd.Series, train: np.ndarray, n_labels: int, minimum: 
     parts = [np.asarray(row, dtype=np.int64) for row in labels[np.asarray(train)]]
     counts = np.bincount(np.concatenate(parts) if parts else np.array([], dtype=np.int64), minlength=n_labels)
     # A label that every training example bears says nothing, and would lift every model's mean.
-    chosen = np.flatnonzero((counts >= minimum) & (counts < np.count_nonzero(train)))
+    telling = everywhere | (counts < np.count_nonzero(train))
+    chosen = np.flatnonzero((counts >= minimum) & telling)
     if not chosen.size:
         raise LexomeError(
             f"no label has {minimum} training examples (the commonest has {counts.max(initial=0)}); "

@@ -8,22 +8,42 @@ NOUNS = {
     "go_aspect": ("definition", "class"),
     "tf_binding": ("sequence", "factor"),
     "species": ("window", "species"),
+    "functional_genomics": ("document", "category"),
 }
+TEXT_RULES = ("go_aspect", "texts")  # rules whose examples are texts with labels
+# Rules whose examples are documents with entities and links.
+TAGGING_RULES = ("functional_genomics", "concepts")
 OF_LABELS = ("auprc", "auroc", "accuracy", "precision", "recall", "mcc")
 OF_CLASSES = (
     *("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
     *("weighted_precision", "weighted_recall", "weighted_f1"),
 )
+# Of documents; what runs have of them goes by the labels (links, concepts, the words of each field) and the model.
+OF_TAGS = (
+    *(f"{unit}_{measure}" for unit in ("entity", "partial", "word") for measure in ("f1", "precision", "recall")),
+    "word_bio_f1",
+)
+OF_LINKS = (
+    *(f"{unit}_{measure}" for unit in ("link", "joint_link") for measure in ("f1", "precision", "recall")),
+    "joint_link_partial_f1",
+)
+OF_CONCEPTS = (
+    *(f"concept_{measure}" for measure in ("f1", "precision", "recall")),
+    *("concept_document_f1", "concept_hierarchical_f1", "concept_span_f1", "concept_unseen_recall"),
+)
 # What training by epochs records of valid (`models.FIGURES`), beside the loss.
 MONITORS = {
     "multi_label": ("valid_loss", "valid_label_auprc", "valid_label_auroc", "valid_example_auprc"),
     "multi_class": ("valid_loss", "valid_accuracy", "valid_macro_f1"),
+    "tagging": ("valid_loss", "valid_entity_f1", "valid_link_f1"),
 }
-CARRY = {"multi_label": "several labels", "multi_class": "one class"}
+CARRY = {"multi_label": "several labels", "multi_class": "one class", "tagging": "entities and links"}
 
 
 def task_of(prepare: Mapping) -> str:
-    """`multi_label` (examples carry any number of labels) or `multi_class` (exactly one)."""
+    """`multi_label` (examples carry any number of labels), `multi_class` (exactly one) or `tagging` (entities)."""
+    if prepare["rule"] in TAGGING_RULES:
+        return "tagging"
     several = prepare["rule"] in ("protein_function", "tf_binding") or prepare.get("slim")
     return "multi_label" if several else "multi_class"
 
@@ -32,6 +52,9 @@ def fits_headline(metric: str, prepare: Mapping) -> bool:
     """Whether the runs of a study have a metric. Those of a single class count, whatever the class is called."""
     if task_of(prepare) == "multi_label":
         return metric in headlines(prepare)
+    if task_of(prepare) == "tagging":
+        # The words of a field count, whatever the field is called: `context_word_f1`.
+        return metric in headlines(prepare) or metric.endswith("_word_f1")
     return metric in OF_CLASSES or metric.endswith(("_precision", "_recall"))
 
 
@@ -39,6 +62,8 @@ def headlines(prepare: Mapping) -> list[str]:
     """The metrics that can be shown first, but for those of single classes."""
     if task_of(prepare) == "multi_class":
         return list(OF_CLASSES)
+    if task_of(prepare) == "tagging":
+        return [*OF_TAGS, *(OF_CONCEPTS if prepare["rule"] == "concepts" else OF_LINKS)]
     return [f"{noun}_{metric}" for noun in NOUNS[prepare["rule"]] for metric in OF_LABELS]
 
 
@@ -62,7 +87,7 @@ def check_task(study: Mapping, where: str) -> list[str]:
     mistakes += _check_species(prepare, f"{where}.prepare")
     mistakes += _check_windows(study, f"{where}.models")
     for name, model in study["models"].items():
-        monitor = model.get("training", {}).get("monitor")
+        monitor = (model.get("training") or {}).get("monitor")
         if monitor and monitor not in MONITORS[task]:
             known = ", ".join(MONITORS[task])
             mistakes.append(f"{where}.models.{name}.training.monitor: no {monitor!r} {carry}; there are {known}")

@@ -189,6 +189,19 @@ def prepare_file(key):
     return file
 
 
+def loose_files(archive, *definitions):
+    """The XML files of an archive that is a folder, and the definitions that are files: an edit to one reruns the rule."""
+    inside = Path(archive).rglob("*.xml") if archive and Path(archive).is_dir() else []
+    own = [path for path in definitions if path and Path(path).is_file()]
+    return [*map(str, sorted(inside)), *own]
+
+
+def prepare_loose(wildcards):
+    """The files of a study of annotated documents that do not lie in one file."""
+    entry = prepare_settings(wildcards)
+    return loose_files(entry["archive"], entry["definition"], entry["values"])
+
+
 def prepare_tables(wildcards):
     """The files of all factors of a study's `prepare` entry."""
     return plan.file_paths(prepare_settings(wildcards).get("files"))

@@ -105,6 +105,15 @@ def annotators_archive(wildcards):
     return agreementplan.agreement_archive(studies[wildcards.study]) or []
 
 
+def annotators_loose(wildcards):
+    """The annotators' documents that do not lie in one file, and the definition of their tags."""
+    study = studies[wildcards.study]
+    return loose_files(
+        agreementplan.agreement_archive(study),
+        agreementplan.agreement_definition(study),
+    )
+
+
 def annotators_files(wildcards):
     """The files of the annotators' documents; nothing where they are in an archive."""
     study = studies[wildcards.study]

@@ -60,6 +60,7 @@ rule describe_documents:
 rule compare_annotators:
     input:
         archive=annotators_archive,
+        loose=annotators_loose,
         documents=annotators_files,
         labels="results/{study}/labels.json",
         template=report_source("agreement.html.j2"),

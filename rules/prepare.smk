@@ -125,6 +125,7 @@ rule prepare_texts:
 rule prepare_functional_genomics:
     input:
         archive=prepare_file("archive"),
+        loose=prepare_loose,
     output:
         examples="results/{study}/examples.parquet",
         labels="results/{study}/labels.json",

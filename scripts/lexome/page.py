@@ -97,7 +97,15 @@ def css_colour(colour: str) -> str:
 
 
 def describe_file(path: str | Path) -> dict:
-    """A file as `name` (its path), `size` (bytes) and `sha256`."""
+    """A file as `name` (its path), `size` (bytes) and `sha256`; of a folder, of the names and sums of all it holds."""
+    if Path(path).is_dir():
+        inside = [describe_file(part) for part in sorted(Path(path).rglob("*")) if part.is_file()]
+        told = "".join(f"{part['sha256']}  {Path(part['name']).relative_to(path)}\n" for part in inside)
+        return {
+            "name": str(path),
+            "size": sum(part["size"] for part in inside),
+            "sha256": hashlib.sha256(told.encode()).hexdigest(),
+        }
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"name": str(path), "size": Path(path).stat().st_size, "sha256": digest}

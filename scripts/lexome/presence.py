@@ -48,8 +48,8 @@ def _mend(path: str, datasets: Mapping) -> str:
 
 
 def at_hand(path: str, datasets: Mapping, mirror: str | Path | None) -> bool:
-    """Whether a file is there, or the download stage finds it without the network or in a package registry."""
-    if Path(path).is_file():
+    """Whether a path is there, or the download stage finds it without the network or in a package registry."""
+    if Path(path).exists():
         return True
     if not is_downloaded(path):
         return False

@@ -1,6 +1,6 @@
 """The functions that give the rules of classifying and tagging texts and of scoring variants their inputs and params.
 
-Needs: what rules/common.smk defines.
+Needs: what rules/common.smk and rules/common_runs.smk define.
 Makes: no file.
 """
 
@@ -128,13 +128,6 @@ def tagged_pages():
     if not textsources.is_many(text_to_tag()):
         return {"page": f"{TAGGED}/document.html"}
     return {"page": f"{TAGGED}/index.html", "pages": directory(f"{TAGGED}/pages")}
-
-
-def run_path(run, name):
-    """A file or folder of a run."""
-    return (
-        f"results/{run['study']}/{run['split']}/{run['model']}/seed{run['seed']}/{name}"
-    )
 
 
 def tag_models(role):

@@ -43,7 +43,7 @@ ANALYSIS = analysisplan.analysis_folder(config)
 
 
 def run_path(run, name):
-    """The file `name` of a run, given as a mapping."""
+    """The file or folder `name` of a run, given as a mapping."""
     return (
         f"results/{run['study']}/{run['split']}/{run['model']}/seed{run['seed']}/{name}"
     )
@@ -135,6 +135,13 @@ def fold_run_files(name):
         ]
 
     return files
+
+
+def fold_contrasts(wildcards):
+    """As `contrasts`, of a cross-validation."""
+    study = studies[wildcards.study]
+    trained = foldplan.models_of(study, fold_splits(wildcards)[0])
+    return [pair for pair in study.get("contrasts", []) if set(pair) <= set(trained)]
 
 
 def fold_settings(wildcards):

@@ -13,6 +13,7 @@ if "convert_documents" in sys.argv:
 rule convert_documents:
     input:
         documents=documents_to_convert,
+        loose=loose_documents,
     output:
         folder=directory(convertplan.converted_folder(config)),
     log:

@@ -112,6 +112,7 @@ rule summarise_folds:
         trivial=trivial_model,
         settings=fold_settings,
         borrowed=borrowing_models,
+        contrasts=fold_contrasts,
         code=code("summarise_folds"),
     message:
         "Bring the folds of {wildcards.study} ({wildcards.folds}) together"
@@ -129,7 +130,7 @@ rule register_runs:
     log:
         "results/logs/register_runs/all.log",
     conda:
-        "../envs/data.yaml"
+        "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=grow_memory(1000),

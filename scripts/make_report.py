@@ -208,7 +208,7 @@ def describe_split(
         "headline_rows": reporting.pivot(comparison, shown, trivial),
         "difference_rows": reporting.pivot(differences, shown, trivial),
         "contrast_rows": reporting.contrast_rows(contrasts, shown),
-        "contrast_notes": reporting.contrast_notes(contrasts, headline[0]),
+        "contrast_notes": reporting.all_contrast_notes(contrasts, headline),
         "metrics": metrics,
         "costs": costtables.model_costs(files["costs"]),
         "all_rows": tables(comparison, metrics, subsets, trivial),

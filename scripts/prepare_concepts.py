@@ -24,7 +24,7 @@ from lexome.counts import Counts
 from lexome.documents import encode
 from lexome.errors import LexomeError
 from lexome.runtime import atomic, write_json
-from lexome.tagging import TASK
+from lexome.tagplan import TASK
 from lexome.texts import count_words
 
 COLUMNS = {

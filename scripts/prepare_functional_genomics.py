@@ -59,7 +59,8 @@ def prepare_functional_genomics(
     counts = Counts()
     documents, known, definition = read(archive, settings, counts)
     if settings["values"] is not None:
-        check_values(documents, read_values(settings["values"], archive), archive)
+        fields = definition and [name for category in definition.values() for name in category.fields]
+        check_values(documents, read_values(settings["values"], archive, fields), archive)
     labels = vocabulary(documents, list(definition) if definition else None)
     place = {label["id"]: at for at, label in enumerate(labels["labels"])}
     table = pd.DataFrame(

@@ -12,7 +12,7 @@ from lexome.runtime import read_json, write_tsv
 
 COLUMNS = [
     *("study", "folds", "model", "metric", "mean", "sd", "min", "max", "value", "low", "high", "n", "seeds"),
-    *("difference", "difference_low", "difference_high"),
+    *("reference", "difference", "difference_low", "difference_high"),
 ]
 
 
@@ -30,6 +30,7 @@ def summarise_folds(
     table_out: str | Path,
     ontology: str | Path | None = None,
     borrowed: Collection[str] = (),
+    contrasts: Sequence[Sequence[str]] = (),
 ) -> None:
     """Write the table of a cross-validation.
 
@@ -50,13 +51,16 @@ def summarise_folds(
     table_out
         A row a model and metric: `mean`, `sd` (of a sample), `min` and `max` over the folds' test figures, each a mean
         over seeds; `value` = the figure of the test examples of all folds together, `low` to `high` its interval by
-        resampling their groups (and seeds), `n` its units, `difference` = value - that of the trivial model, with its
-        interval.
+        resampling their groups (and seeds), `n` its units, `difference` = value - that of the `reference`, with its
+        interval. The reference is the trivial model; of figures that it does not have (links of a model that finds
+        none) the model that the contrasts hold against this one.
         These are empty where the folds judge different labels.
     ontology
         As in `evaluate_model`.
     borrowed
         Models that only link entities that another one found.
+    contrasts
+        Pairs of a model and a reference.
     """
     vocabularies = {split: load_labels(path) for split, path in labels.items()}
     spread = _spread(runs, metrics)
@@ -74,7 +78,8 @@ def summarise_folds(
     for (model, metric), values in spread.items():
         about = {"study": study, "folds": folds, "model": model, "metric": metric, **_moments(values)}
         if (model, metric) in pooled:
-            about |= _pooled_row(pooled, model, metric, trivial, settings["level"])
+            references = [trivial, *(reference for name, reference in contrasts if name == model)]
+            about |= _pooled_row(pooled, model, metric, references, settings["level"])
         rows.append(about)
     table = pd.DataFrame(rows, columns=COLUMNS).sort_values(
         ["metric", "mean", "model"], ascending=[True, False, True], ignore_index=True
@@ -135,13 +140,16 @@ def _pool(judged: Mapping, labels: Labels, splits: Sequence[str], names: Sequenc
     return pooled
 
 
-def _pooled_row(pooled: Mapping, model: str, metric: str, trivial: str, level: float) -> dict:
-    own, other = pooled[model, metric], pooled.get((trivial, metric))
+def _pooled_row(pooled: Mapping, model: str, metric: str, references: Sequence[str], level: float) -> dict:
+    """The figure of all folds, and its difference from the first of the references that has the metric."""
+    reference = next((name for name in references if (name, metric) in pooled), model)
+    own, other = pooled[model, metric], pooled[reference, metric]
     row = {key: own[key] for key in ("value", "n", "seeds")}
     told = own["groups"] >= FEWEST_GROUPS
     if told:
         row["low"], row["high"] = interval(own["replicates"], level)
-    if other and model != trivial:
+    if reference != model:
+        row["reference"] = reference
         row["difference"] = own["value"] - other["value"]
         if told:
             drawn = paired_difference(own["replicates"], other["replicates"])
@@ -167,4 +175,5 @@ if __name__ == "__main__":
             snakemake.output.table,
             snakemake.input.get("ontology") or None,
             snakemake.params.borrowed,
+            snakemake.params.get("contrasts") or (),
         )

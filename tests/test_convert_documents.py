@@ -117,9 +117,33 @@ def test_mae_of_archives_folders_and_files(tmp_path):
         read_any(archive, "tags.json")
     with pytest.raises(LexomeError, match="name it as `tag_definition`"):
         read_any(archive)
+    with pytest.raises(LexomeError, match="name those wanted as `folders`: A"):
+        read_any(tmp_path, tmp_path / "tags.json")
+    (tmp_path / "A" / "2_y.xml").write_bytes(b"<Task>")
+    # The path as the user knows it, from a folder and from an archive.
+    with pytest.raises(LexomeError, match=f"^{tmp_path}/A/2_y.xml, line 1: is not well-formed"):
+        read_any(tmp_path / "A", tmp_path / "tags.json")
+    broken = packed(tmp_path / "b.tar", {"w/B/4.xml": b"<Task>"})
+    with pytest.raises(LexomeError, match=r"b.tar: w/B/4.xml, line 1: is not well-formed"):
+        read_any(broken, tmp_path / "tags.json", ["B"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *(("a.jsonl", "\n"), ("a.conll", ""), ("a.pubtator", "\r\n")),
+        ("a.xml", "<collection><source/><date/><key/></collection>"),
+    ],
+)
+def test_nothing_to_convert(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(LexomeError, match=f"{name}: holds no document"):
+        read_any(tmp_path / name)
 
 
 def test_two_sources_of_one_document():
+    with pytest.raises(LexomeError, match=r"^b: document a1 stands there twice"):
+        combine([("b", [small(), small()])])
     with pytest.raises(LexomeError, match=r"^b: document a1 is in a too"):
         combine([("a", [small()]), ("b", [small()])])
     assert [one.id for one in combine([("a", [small()]), ("b", [small("z")])])] == ["a1", "z"]
@@ -179,6 +203,22 @@ def test_mistakes_of_the_config(change, message):
     assert convertplan.check_convert(CONFIG) == []
     (found,) = convertplan.check_convert(CONFIG | change)
     assert message in found
+
+
+def test_an_edit_within_a_folder_is_one_of_an_input(tmp_path):
+    """The workflow sees of a folder only that a file came or went."""
+    for name in ("in/1.xml", "in/a/2.txt", "in/a/2.ann", "in/notes.md", "own.txt", "own.ann", "tags.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    config = CONFIG | {"documents": [str(tmp_path / "in"), str(tmp_path / "own.txt")]}
+    names = ["in/1.xml", "in/a/2.ann", "in/a/2.txt", "own.ann"]
+    assert convertplan.loose_files(config) == [str(tmp_path / name) for name in names]
+    config["tag_definition"] = str(tmp_path / "tags.json")
+    assert convertplan.loose_files(config)[-1] == str(tmp_path / "tags.json")
+    assert convertplan.loose_files(CONFIG | {"tag_definition": "in_the_archive.json"}) == []
+    (tmp_path / "in" / "{x}.txt").touch()
+    (mistake,) = convertplan.check_convert(config)
+    assert "{x}.txt: Snakemake takes braces in a path for wildcards" in mistake
 
 
 def test_numbers_of_the_command_line_come_as_text():

@@ -131,8 +131,10 @@ def test_conll_parts_no_entity_by_a_blank_line():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (["a O", "b"], "line 2: the last of two or more columns is to be O, B-X or I-X"),
-        (["a X-GENE"], "line 1: the last"),
+        (["a O", "b"], "line 2: the first of two or more columns is to be a token and the last one O, B-X or I-X"),
+        (["a X-GENE"], "line 1: the first"),
+        (["\tO"], "line 1: the first"),
+        (["ab\t0\t2\tO", "c\t9999999999\t10000000000\tO"], "line 2: 'c' cannot stand at 9999999999"),
         (["ab\t0\t2\tO", "c\t1\t2\tO"], "line 2: 'c' cannot stand at 1 to 2"),
         (["ab\t0\t3\tO"], "line 1: 'ab' cannot stand at 0 to 3"),
     ],
@@ -185,7 +187,10 @@ def test_brat_names_links_two_at_a_time():
         ("T9\tX a b\tLoss", "is no line of BRAT"),
         ("T1\tX 0 4\tLoss", "the id T1 stands there twice"),
         ("R9\tX T1 T2", "is no line of BRAT"),
-        ("N9\tReference T1", "is no line of BRAT"),
+        ("N9\tReference T1", r"is no line of BRAT \(N1.Reference T1 TERM.NAME, where . is a tab\)"),
+        ("A9\tNegated T9", "is of T9, which is not there"),
+        ("N9\tReference T9 GO:1\tx", "is of T9, which is not there"),
+        (" T9\tX 0 4\tLoss", "a line begins with T, R"),
     ],
 )
 def test_wrong_lines_of_brat_are_named(line, message):
@@ -205,6 +210,13 @@ def test_brat_files(tmp_path):
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".ann", ".ann", ".txt", ".txt"]
     assert sorted(brat.read_brat(tmp_path / "out"), key=lambda one: one.id) == both
     assert brat.read_brat(tmp_path / "out" / "b c.txt") == [small("b c")]
+    (tmp_path / "out" / "alone.ann").touch()
+    with pytest.raises(LexomeError, match=r"alone.ann: has no text beside it; put alone.txt there"):
+        brat.read_brat(tmp_path / "out")
+    with pytest.raises(LexomeError, match="the id is too long for the name of a file"):
+        brat.write_brat(tmp_path / "long", [small("x" * 300)])
+    assert not (tmp_path / "long").exists()
+    (tmp_path / "out" / "alone.ann").unlink()
     (tmp_path / "out" / "b c.ann").unlink()
     with pytest.raises(LexomeError, match=r"b c.ann: no such file"):
         brat.read_brat(tmp_path / "out")
@@ -260,6 +272,8 @@ def test_pubtator_of_others():
         (PUBTATOR.replace("\n\n", "\n"), "line 5: is of '2' amid document 1"),
         (PUBTATOR.replace("1|a|", "1|t|"), r"line 2: document 1 has \|t\| twice"),
         ("1|a|alone\n", "line 1: document 1 has no title"),
+        (PUBTATOR.replace("8\t11\tRAS", "8\t8\t"), "line 3: document 1, entity T1: span 8-8 is empty"),
+        (PUBTATOR.replace("\tGene", "\t "), "line 3: document 1, entity T1: has no category"),
         ("just a text\n", "line 1: is no entity"),
     ],
 )
@@ -301,6 +315,10 @@ def test_bioc_of_others(tmp_path):
         ('refid="2"', 'refid="3"', "there is no entity 3"),
         ("</document>", "", "is not well-formed XML"),
         ("<offset>0</offset>", "", "is no BioC collection"),
+        ("<offset>8</offset><text>", "<offset>9999999999</offset><text>", "the passage at 9,999,999,999 begins"),
+        ('<annotation id="1">', "<annotation>", "line 5: <annotation>: has no id"),
+        ('offset="8" length="3"', 'offset="x" length="3"', "line 5: <location>: offset='x' is no whole number"),
+        ('role="a"', "", "line 8: <node>: has no role"),
         ('SYSTEM "BioC.dtd"', '[<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]', "declares entities"),
         ('SYSTEM "BioC.dtd"', '[<!ENTITY a SYSTEM "file:///etc/hostname">]', "declares entities"),
     ],
@@ -313,11 +331,33 @@ def test_wrong_bioc_is_named(tmp_path, old, new, message):
         biocfiles.read_bioc(path)
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", '{"documents": [{"id": "1"}]}', json.dumps({"documents": 1}), "{"])
+@pytest.mark.parametrize(
+    "content", ["", "x", "[]", "{}", '{"documents": [{"id": "1"}]}', json.dumps({"documents": 1}), "{", "[" * 100_000]
+)
 def test_wrong_json_of_bioc_is_named(tmp_path, content):
     path = tmp_path / "x.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(LexomeError, match=r"x.json: is no BioC collection"):
+        biocfiles.read_bioc(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"text": "bell"', '"text": 5', "document 7: a passage's offset is to be a whole number, its text a string"),
+        ('"offset": 0, "length": 4', '"offset": "0", "length": 4', "document 7, annotation E: offset and length"),
+    ],
+)
+def test_wrong_values_in_json_of_bioc_are_named(tmp_path, old, new, message):
+    path = tmp_path / "x.json"
+    biocfiles.write_bioc(path, [Document("name", "bell", (Entity("E", "X", ((0, 4),)),))])
+    content = path.read_text(encoding="utf-8").replace('"id": "name"', '"id": 7')
+    path.write_text(content, encoding="utf-8")
+    assert biocfiles.read_bioc(path)[0].id == "7"
+    content = content.replace('"text": "bell", "sentences"', '"text": "bell" , "sentences"')
+    assert old in content
+    path.write_text(content.replace(old, new), encoding="utf-8")
+    with pytest.raises(LexomeError, match=f"x.json: {message}"):
         biocfiles.read_bioc(path)
 
 

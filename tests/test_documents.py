@@ -43,6 +43,46 @@ def test_a_line_that_is_none_is_named(tmp_path):
             list(read_documents(path))
 
 
+BARE = {"id": "x", "text": "abc"}
+ONE = {"id": "E", "category": "C", "spans": [[0, 1]]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(({"text": wrong}, "text is") for wrong in (None, 5, ["a"])),
+        ({"id": None}, "an id or category is None"),
+        ({"id": ""}, "a document has no id"),
+        ({"text": "\ud83d"}, "holds half of a character"),
+        ({"entities": [ONE | {"id": ""}]}, "document x, entity 1 has no id"),
+        ({"entities": [ONE | {"category": ""}]}, "entity E: has no category"),
+        ({"entities": [ONE | {"category": None}]}, "an id or category is None"),
+        ({"entities": [ONE | {"spans": [[0, 1.5]]}]}, "a place in spans is 1.5"),
+        ({"entities": [ONE | {"spans": [["0", 1]]}]}, "a place in spans is '0'"),
+        ({"entities": [ONE | {"score": "high"}]}, "a score is 'high'"),
+        ({"entities": [ONE | {"score": float("nan")}]}, "a score is nan"),
+        ({"entities": [ONE, ONE | {"id": "F"}], "links": [{"id": "", "members": ["E", "F"]}]}, "link 1 has no id"),
+    ],
+)
+def test_values_that_are_none_are_named(change, message):
+    with pytest.raises(LexomeError, match=f"^file, line 3: .*{message}"):
+        decode(json.dumps(BARE | change), "file, line 3")
+
+
+def test_numbers_are_ids_and_whole_characters_are_whole():
+    told = decode(json.dumps({"id": 7, "text": "😀", "entities": [ONE | {"score": 1}]}), "here")
+    assert (told.id, told.text, told.entities[0].score) == ("7", "😀", 1)
+    with pytest.raises(LexomeError, match="brackets within brackets"):
+        decode("[" * 100_000, "here")
+
+
+def test_other_encodings_are_named_with_the_line(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_bytes((encode(small("a")) + "\n").encode() + '{"id": "é"}'.encode("latin-1"))
+    with pytest.raises(LexomeError, match=r"d.jsonl, line 2: not UTF-8 text \(byte 0xe9\)"):
+        list(read_documents(path))
+
+
 def entity(*spans, name="X"):
     return Entity(name, "ACTION", spans)
 

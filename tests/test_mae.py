@@ -60,7 +60,7 @@ def test_written_and_read(document):
             to_mae(document, tags)
     document = dataclasses.replace(document, links=tuple(fitting))
     if not document.text.strip():
-        return
+        return  # refused
     again = mae.parse_definition(mae.definition_json(tags), "tags.json")
     assert mae.parse_mae(to_mae(document, tags).encode(), "x.xml", document.id, again) == document
 
@@ -161,6 +161,23 @@ def test_attributes_of_mae_are_no_fields():
         mae.parse_definition('{"A": {"fields": {"words": {"mae_field": "@text"}}}}', "tags.json")
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"entity_linking_field": "@id"}, "A: entity_linking_field 'id' is MAE's own"),
+        ({"felds": {"x": {"mae_field": "x"}}}, "A has 'felds', but no 'fields'"),
+    ],
+)
+def test_a_definition_that_would_be_misread(entry, message):
+    with pytest.raises(LexomeError, match=f"^tags.json: .*{message}"):
+        mae.parse_definition(json.dumps({"A": entry}), "tags.json")
+
+
+def test_a_document_without_text_is_not_written():
+    with pytest.raises(LexomeError, match="document e: has no text"):
+        to_mae(dataclasses.replace(small("e"), text=" \n", entities=(), links=()), TAGS)
+
+
 def test_two_tags_cannot_be_linked_by_one_attribute():
     with pytest.raises(LexomeError, match="oneID is the entity_linking_field of two tags"):
         mae.parse_definition('{"A": {"entity_linking_field": "oneID"}, "B": {"entity_linking_field": "@oneID"}}', "t")
@@ -243,6 +260,12 @@ def test_ends_that_two_paths_share(tmp_path):
     with pytest.raises(LexomeError, match=r"no file 'u.json' in it"):
         read_member(archive, "u.json")
     assert read_folders(archive, ["y/A"], ".xml") == {"y/A": {"y/A/2.xml": b"2"}}
+
+
+def test_names_of_other_systems(tmp_path):
+    """Suffixes in capitals, and what macOS packs beside every file."""
+    archive = packed(tmp_path / "a.tar", {"A/1.XML": b"1", "A/._1.XML": b"junk", "A/._2.xml": b"junk"})
+    assert read_folders(archive, ["A"], ".xml") == {"A": {"A/1.XML": b"1"}}
 
 
 def test_two_files_of_one_document(tmp_path):

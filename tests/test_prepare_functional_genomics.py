@@ -108,6 +108,7 @@ def test_json_lines(tmp_path):
         ({}, {"tagged": ["Bare"], "linked": [], "definition": "absent.json"}, "no file 'absent.json' in it"),
         ({}, {"values": "tags.json"}, "tags.json: is no list of values"),
         ({"x/values.json": b'{"kind": ["gain"]}'}, {}, "entity P0: kind 'loss' is not among the values listed"),
+        ({"x/values.json": b'{"kin": ["loss"]}'}, {}, "lists values of 'kin'.*; there are category, kind, where"),
         ({"x/values.json": b'{"category": ["ACTION"]}'}, {}, "category 'CONTEXT' is not among the values"),
         ({"x/Tagged/9_b.xml": xml("<OTHER id='1' spans='0~4'/>")}, {}, "names no such tag"),
     ],

@@ -1,8 +1,9 @@
-"""Protocols beside each other: every figure in its column, nothing where there is none."""
+"""Protocols and contrasts beside each other: every figure in its column, nothing where there is none."""
 
 import numpy as np
 import pandas as pd
 
+from lexome import reporting
 from lexome.sidebyside import side_by_side
 
 
@@ -45,3 +46,19 @@ def test_figures_stand_in_their_columns():
         "theirs": [0.6, None, None],
     }
     assert [row["published"] for row in table["rows"]] == [False, False, False, True]
+
+
+def test_a_contrast_is_told_in_the_first_metric_that_both_models_have():
+    rows = [
+        ("network", "words", "word_f1", 0.1, 0.05, 0.15),
+        ("network", "words", "link_f1", 0.3, 0.2, 0.4),
+        ("features", "nearest", "link_f1", 0.2, 0.1, 0.3),
+        ("nearest", "all", "link_f1", 0.5, np.nan, np.nan),
+    ]
+    columns = ["model", "reference", "metric", "difference", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns).assign(subset="test")
+    assert reporting.all_contrast_notes(table, ["word_f1", "entity_f1", "link_f1"]) == [
+        "Against words in word F1 on test, better: network (+0.100 [+0.050 to +0.150]).",
+        "Against nearest in link F1 on test, better: features (+0.200 [+0.100 to +0.300]).",
+    ]
+    assert reporting.all_contrast_notes(table.iloc[:0], ["word_f1"]) == []

@@ -158,24 +158,27 @@ def test_the_best_tagger_is_chosen_in_a_metric_that_taggers_have():
 
 def test_folds_for_people(tmp_path):
     rows = [
-        ("toy", "cv", "naive", "f", 0.5, 0.01, 0.49, 0.51, 0.5, 0.4, 0.6, 9, 1, np.nan, np.nan, np.nan),
-        ("toy", "cv", "good", "f", 0.7, np.nan, 0.6, 0.8, 0.7, 0.65, 0.75, 9, 2, 0.2, 0.1, 0.3),
+        ("toy", "cv", "naive", "f", 0.5, 0.01, 0.49, 0.51, 0.5, 0.4, 0.6, 9, 1, "", np.nan, np.nan, np.nan),
+        ("toy", "cv", "good", "f", 0.7, np.nan, 0.6, 0.8, 0.7, 0.65, 0.75, 9, 2, "naive", 0.2, 0.1, 0.3),
+        ("toy", "cv", "other", "f", 0.6, 0.01, 0.6, 0.7, 0.6, 0.5, 0.7, 9, 1, "good", -0.1, -0.2, 0.1),
     ]
     names = [
         *("study", "folds", "model", "metric", "mean", "sd", "min", "max", "value", "low", "high", "n", "seeds"),
-        *("difference", "difference_low", "difference_high"),
+        *("reference", "difference", "difference_low", "difference_high"),
     ]
     write_tsv(tmp_path / "t.tsv", pd.DataFrame(rows, columns=names))
     study = {"headline": ["g", "f"], "models": ["naive", "good", "other"], "trivial": "naive"}
     told = describe_folds("cv", tmp_path / "t.tsv", study)
     assert told["metrics"] == ["f"]
-    assert told["line"] == "f over the folds: naive 0.500 ± 0.010, good 0.700"
-    assert [row["model"] for row in told["rows"]] == ["naive", "good"]
-    naive, good = (row["cells"][0] for row in told["rows"])
+    assert told["line"] == "f over the folds: naive 0.500 ± 0.010, good 0.700, other 0.600 ± 0.010"
+    assert [row["model"] for row in told["rows"]] == ["naive", "good", "other"]
+    naive, good, other = (row["cells"][0] for row in told["rows"])
     assert naive["mean"] == "0.500 ± 0.010"
     assert naive["difference"] == ""
     assert good["mean"] == "0.700"
     assert good["difference"] == "+0.200 [+0.100 to +0.300]"
+    # What the trivial model does not have is told against the model that is named.
+    assert [cell["reference"] for cell in (naive, good, other)] == ["", "", "good"]
 
 
 def test_parts_of_the_report_are_filled_and_escaped():
@@ -188,6 +191,7 @@ def test_parts_of_the_report_are_filled_and_escaped():
     )
     jinja.filters |= {"plural": lambda noun: f"{noun}s", "metric": str}
     cell = {"mean": "0.5 ± 0.1", "spread": "0.4–0.6", "pooled": "0.51 [0.4–0.6]", "difference": "+0.1"}
+    cell["reference"] = "<b>"
     rows = [{"model": "<b>", "trivial": True, "cells": [cell, None]}]
     study = {"title": "toy", "trivial": "<b>", "colours": {}}
     study["folds"] = [{"name": "cv", "metrics": ["f", "g"], "rows": rows}]
@@ -197,5 +201,6 @@ def test_parts_of_the_report_are_filled_and_escaped():
     assert "0.5 ± 0.1" in text
     assert "5 of 1,234 on test documents" in text
     assert "&lt;i&gt;mice" in text
+    assert "to &lt;b&gt;</span>" in text
     assert "<b>" not in text
     assert text.count("<td") == text.count("</td>") == 6 + 4 * 5

@@ -11,7 +11,7 @@ from evaluate_model import evaluate_model
 from lexome.ceiling import CEILING
 from lexome.errors import LexomeError
 from lexome.runtime import write_tsv
-from lexome.tagjudged import join_tagged, load_tagged, strict_ancestors
+from lexome.tagjudged import join_tagged, load_tagged, means_and_replicates, strict_ancestors
 from lexome.tagmetrics import score
 from tagged_study import LABELS, TaggedStudy
 
@@ -87,6 +87,75 @@ def test_a_field_that_is_never_given_has_no_figure(study):
     sums = load_tagged(study.examples, study.folder / "random.parquet", LABELS, path).sums
     assert "action_word" not in sums
     assert "phenotype_word" in sums
+
+
+def test_a_run_that_finds_nothing_keeps_its_figures(study):
+    about = (study.examples, study.folder / "random.parquet", LABELS)
+    full = load_tagged(*about, study.predict(study.folder / "p.parquet"))
+    nothing = load_tagged(*about, study.predict(study.folder / "q.parquet", keep=0.0))
+    assert set(nothing.sums) == set(full.sums)
+    assert nothing.sums["action_word"][:, :2].sum() == 0
+    assert means_and_replicates(nothing, np.ones((2, len(nothing.ids))))[0]["action_word_f1"] == (
+        0.0,
+        full.sums["action_word"][:, 2].sum(),
+    )
+
+
+def test_a_figure_of_few_groups_has_no_resamples(study):
+    path = study.predict(study.folder / "p.parquet", keep=0.6)
+    judged = load_tagged(study.examples, study.folder / "random.parquet", LABELS, path)
+    judged = judged.take(judged.subset == "test")
+    linked = np.flatnonzero(judged.sums["link"][:, 2] > 0)
+    assert len(linked) == 10
+    counts = np.random.default_rng(0).integers(0, 3, (5, len(judged.ids)))
+    figures, moved = means_and_replicates(judged, counts)
+    assert np.isfinite(moved["link_f1"]).all()
+    fewer = judged.take(np.arange(len(judged.ids)) != linked[0])
+    figures, moved = means_and_replicates(fewer, counts[:, 1:])
+    # Nine documents with links are too few for an interval of links, whatever the number of documents.
+    assert np.isnan(moved["link_f1"]).all()
+    assert np.isnan(moved["joint_link_f1"]).all()
+    assert figures["link_f1"][0] > 0
+    assert np.isfinite(moved["entity_f1"]).all()
+
+
+def concept_runs(study):
+    """The study with two aspects whose entities name concepts, and a run that is right."""
+    labels = {**LABELS, "fields": {}, "links": False, "concept_field": "concept"}
+    for path in (study.examples, study.predict(study.folder / "p.parquet", links=False)):
+        table = pd.read_parquet(path)
+        table["document"] = [
+            line.replace('"action":', '"concept":').replace('"phenotype":', '"concept":') for line in table["document"]
+        ]
+        table.to_parquet(path)
+    return study.examples, study.folder / "random.parquet", labels, study.folder / "p.parquet"
+
+
+def test_concepts_are_told_by_category(study):
+    *about, path = concept_runs(study)
+    table = pd.read_parquet(path)
+    table["document"] = [line.replace('"concept": "death"', '"concept": "growth"') for line in table["document"]]
+    table.to_parquet(path)
+    sums = load_tagged(*about, path).sums
+    action, phenotype = (sums[f"{name}_concept"] for name in ("ACTION", "PHENOTYPE"))
+    assert (action + phenotype).tolist() == sums["concept"].tolist()
+    assert action[:, 0].tolist() == action[:, 2].tolist()
+    assert 0 < phenotype[:, 0].sum() < phenotype[:, 2].sum()
+    # Of one category there would be nothing new, and a run that names no concept has none of them.
+    one = about[2] | {"labels": LABELS["labels"][:1]}
+    assert "ACTION_concept" not in load_tagged(*about[:2], one, path).sums
+    table["document"] = [line.replace('"concept":', '"other":') for line in table["document"]]
+    table.to_parquet(path)
+    assert {name for name in load_tagged(*about, path).sums if "concept" in name} == {"concept_span"}
+
+
+def test_concepts_of_a_group_in_two_subsets_are_judged_in_each(study):
+    *about, path = concept_runs(study)
+    table = pd.read_parquet(about[1])
+    table.assign(group="one").to_parquet(about[1])
+    judged = load_tagged(*about, path)
+    for subset in ("valid", "test"):
+        assert judged.take(judged.subset == subset).sums["concept_document"].sum(axis=0).tolist() == [4, 4, 4]
 
 
 def test_predictions_that_do_not_fit_the_split_are_refused(study):

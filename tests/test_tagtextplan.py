@@ -129,6 +129,20 @@ def test_a_linker_has_to_be_trained_with_the_seed(config):
     assert tagtextplan.check_tag(config) == ["tag.linker: joint is not trained with seed 1; there are 4, 5"]
 
 
+def test_runs_have_to_be_among_those_of_their_split(config):
+    """In cross-validation only some models are trained."""
+    config["studies"]["genes"]["splits"]["cv1"] = {"models": ["mentions", "net"]}
+    config["tag"] |= {"split": "cv1"}
+    assert tagtextplan.check_tag(config) == ["tag.linker: pairs is not trained on cv1; choose one of official"]
+    config["tag"] |= {"model": "joint", "linker": None}
+    assert tagtextplan.check_tag(config) == ["tag.split: joint is not trained on cv1; choose one of official"]
+    config["studies"]["genes"]["splits"]["cv1"]["models"].append("joint")
+    config["tag"]["linker"] = "joint"
+    assert tagtextplan.check_tag(config) == []
+    # Nor is it held against a baseline that is not.
+    assert [run["beside"] for run in tagtextplan.tag_settings(config) if run["role"] == "linker"] == [None]
+
+
 def test_studies_that_are_off_are_named(config):
     studies = config["studies"]
     config["studies"] = {name: studies[name] for name in ("genes", "aspects")}

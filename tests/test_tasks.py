@@ -68,6 +68,9 @@ def test_what_is_allowed_of_documents_is_what_runs_have(rule):
     assert set(headlines({"rule": rule})) == set(figures(sums))
     assert fits_headline("context_word_f1", {"rule": rule})
     assert not fits_headline("accuracy", {"rule": rule})
+    several = {"rule": rule, "aspects": ["cellular_component", "molecular_function"]}
+    assert fits_headline("cellular_component_concept_f1", several) == (rule == "concepts")
+    assert not fits_headline("cellular_component_concept_f1", several | {"aspects": ["cellular_component"]})
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,15 @@ def test_the_modules_of_the_library_import_what_a_walk_over_all_of_their_code_fi
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lexome."):
                 found.add(node.module.split(".")[1])
         assert imported_modules(source) == found, path.name
+
+
+def test_an_edit_to_a_kind_of_model_does_not_prepare_or_judge_anew():
+    scripts = Path(__file__).parent.parent / "scripts"
+    kinds = {"tagging", "tagbaselines", "tagnetwork", "linkfeatures", "concepts", "conceptretrieval", "models"}
+    for name in ("prepare_concepts", "prepare_functional_genomics", "evaluate_model", "summarise_folds", "plot_tags"):
+        waiting, reached = [scripts / f"{name}.py"], set()
+        while waiting:
+            for module in imported_modules(waiting.pop().read_text()) - reached:
+                reached.add(module)
+                waiting += [path] if (path := scripts / "lexome" / f"{module}.py").exists() else []
+        assert not reached & kinds, name

@@ -25,7 +25,7 @@ def read_folders(archive: str | Path, folders: Iterable[str], suffix: str) -> di
     folders
         Each named by the end of its path.
     suffix
-        Of the files that are wanted: `.xml`.
+        Of the files that are wanted: `.xml`, in capitals, too. What macOS puts beside each file (`._name`) is not.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def read_folders(archive: str | Path, folders: Iterable[str], suffix: str) -> di
     """
     folders = list(dict.fromkeys(folders))
     found: dict[str, dict[str, bytes]] = {folder: {} for folder in folders}
-    for path, content in _members(archive, lambda path: path.suffix == suffix and _within(path, folders)):
+    for path, content in _members(archive, lambda path: _has(path, suffix) and _within(path, folders)):
         for folder in _within(path, folders):
             found[folder][str(path)] = content
     for folder, files in found.items():
@@ -75,6 +75,10 @@ def read_member(archive: str | Path, name: str) -> bytes:
             f"{archive}: two files end in {name!r}: {highest[0]} and {highest[1]}; write more of the path"
         )
     return found[highest[0]]
+
+
+def _has(path: PurePosixPath, suffix: str) -> bool:
+    return path.suffix.lower() == suffix and not path.name.startswith("._")
 
 
 def _within(path: PurePosixPath, folders: Iterable[str]) -> list[str]:

@@ -11,7 +11,8 @@ import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from xml.sax.handler import ContentHandler
 
 from lexome.documents import Document, Entity, Link, check
 from lexome.errors import LexomeError
@@ -21,7 +22,9 @@ from lexome.runtime import atomic
 from lexome.texts import decode
 
 TYPE = "type"
+PLACES = ("offset", "length")
 MAX_BYTES = 512 * 2**20
+MAX_GAP = 2**20  # characters between two passages; a misprint in an offset is not to fill the memory
 _QUOTED = rb"""\s+(?:"[^"<>]*"|'[^'<>]*')"""
 _DOCTYPE = re.compile(rb"<!DOCTYPE\s+collection(?:\s+SYSTEM" + _QUOTED + rb"|\s+PUBLIC" + _QUOTED * 2 + rb")?\s*>")
 
@@ -78,7 +81,7 @@ def from_bioc(collection: Any, where: str | Path) -> list[Document]:
     """
     found, seen = [], set()
     for number, held in enumerate(collection.documents, 1):
-        name = held.id or f"document{number}"
+        name = str(held.id or f"document{number}")
         if name in seen:
             raise LexomeError(f"{where}: document {name} stands there twice; rename one")
         seen.add(name)
@@ -88,6 +91,16 @@ def from_bioc(collection: Any, where: str | Path) -> list[Document]:
             relations += passage.relations
             pieces = [passage] if passage.text or not passage.sentences else passage.sentences
             for piece in pieces:
+                if not isinstance(piece.offset, int) or not isinstance(piece.text or "", str):
+                    raise LexomeError(
+                        f"{where}: document {name}: a passage's offset is to be a whole number, its text a string; "
+                        f"found {piece.offset!r} and {piece.text!r:.40}"
+                    )
+                if piece.offset - len(text) > MAX_GAP:
+                    raise LexomeError(
+                        f"{where}: document {name}: the passage at {piece.offset:,} begins {MAX_GAP:,} characters or "
+                        f"more behind the one before it, which ends at {len(text):,}; mend its offset"
+                    )
                 if piece.offset < len(text):
                     raise LexomeError(
                         f"{where}: document {name}: the passage at {piece.offset} begins before the one before it "
@@ -112,6 +125,12 @@ def _entity(annotation: Any, text: str, where: str) -> Entity:
     infons = _infons(annotation.infons)
     if not infons.get(TYPE):
         raise LexomeError(f"{where}, annotation {annotation.id}: has no infon `type`; it is the category")
+    numbers = [number for place in annotation.locations for number in (place.offset, place.length)]
+    if not all(isinstance(number, int) for number in numbers):
+        raise LexomeError(
+            f"{where}, annotation {annotation.id}: offset and length of a location are to be whole numbers; found "
+            + ", ".join(map(repr, numbers))
+        )
     spans = tuple(sorted((place.offset, place.offset + place.length) for place in annotation.locations))
     stands = " ".join(text[start:end] for start, end in spans)
     # Some leave the words of an annotation out.
@@ -171,16 +190,38 @@ def read_bioc(path: str | Path) -> list[Document]:
     """
     from bioc import biocjson, biocxml
 
+    named = str(path).lower().removesuffix(".gz").endswith(".json")
     with open_binary(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise LexomeError(f"{path}: more than {MAX_BYTES:,} bytes; part it")
     try:
-        if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+        if named or content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
             return from_bioc(biocjson.loads(decode(content, path)), path)
         return from_bioc(biocxml.load(io.BytesIO(checked_xml(content, path))), path)
-    except (KeyError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+    except KeyError as error:
+        raise LexomeError(f"{path}: is no BioC collection: a part of it lacks {error}; mend it") from error
+    except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError) as error:
         raise LexomeError(f"{path}: is no BioC collection ({type(error).__name__}: {error}); mend it") from error
+
+
+class _Attributes(ContentHandler):
+    """Makes sure that elements have what `bioc` looks for in them, which would name no line."""
+
+    NEEDED: ClassVar = {"annotation": ("id",), "infon": ("key",), "location": PLACES, "node": ("refid", "role")}
+
+    def __init__(self, where: str | Path) -> None:
+        super().__init__()
+        self._where = where
+
+    def startElement(self, name, attrs):
+        """An element opens."""
+        for key in self.NEEDED.get(name, ()):
+            at = f"{self._where}, line {self._locator.getLineNumber()}: <{name}>"
+            if key not in attrs.getNames():
+                raise LexomeError(f"{at}: has no {key}; add it")
+            if key in PLACES and not re.fullmatch(r"\s*-?\d{1,15}\s*", attrs.getValue(key), re.ASCII):
+                raise LexomeError(f"{at}: {key}={attrs.getValue(key)!r} is no whole number; mend it")
 
 
 def checked_xml(content: bytes, where: str | Path) -> bytes:
@@ -189,10 +230,10 @@ def checked_xml(content: bytes, where: str | Path) -> bytes:
     Raises
     ------
     LexomeError
-        If it is not well-formed, with the line, or declares entities, or reads other files.
+        If it is not well-formed, or an element lacks an attribute that it needs, with the line; or if it declares
+        entities, or reads other files.
     """
     from xml.sax import SAXParseException
-    from xml.sax.handler import ContentHandler
 
     from defusedxml import DefusedXmlException
     from defusedxml.sax import parseString
@@ -200,7 +241,7 @@ def checked_xml(content: bytes, where: str | Path) -> bytes:
     # Only one without declarations of its own; line numbers stay.
     content = _DOCTYPE.sub(lambda found: b"\n" * found[0].count(b"\n"), content, count=1)
     try:
-        parseString(content, ContentHandler(), forbid_dtd=True)
+        parseString(content, _Attributes(where), forbid_dtd=True)
     except SAXParseException as error:
         raise LexomeError(
             f"{where}, line {error.getLineNumber()}: is not well-formed XML ({error.getMessage()}); mend it"

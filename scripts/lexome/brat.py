@@ -23,8 +23,23 @@ from lexome.errors import LexomeError
 from lexome.runtime import atomic
 from lexome.texts import decode
 
+MAX_STEM = 200  # file systems take 255 bytes, some of which a suffix and a temporary name need
 SOURCE, LINK, TYPE = "SourceId", "Link", "type"
 _TYPE = re.compile(r"[^\s;:]+")
+# How a line is written, by what it begins with, for those who have to mend one; `|` stands for a tab.
+_LINES = {
+    "T": "T1|CATEGORY START END|WORDS",
+    "R": "R1|TYPE Arg1:T1 Arg2:T2",
+    "*": "*|TYPE T1 T2",
+    "E": "E1|TYPE:T1 ROLE:T2",
+    **dict.fromkeys("AM", "A1|FIELD T1 VALUE"),
+    "N": "N1|Reference T1 TERM|NAME",
+    "#": "#1|TYPE T1|NOTE",
+}
+
+
+class _Wrong(ValueError):
+    """A line that is written as it should be, but cannot stand."""
 
 
 def to_brat(document: Document) -> str:
@@ -111,6 +126,7 @@ def parse_brat(text: str, annotations: str, where: str | Path, name: str) -> Doc
     triggers: dict[str, tuple[str, list[str], str]] = {}
     fields: dict[str, dict[str, str]] = {}
     source: dict[str, str] = {}
+    described: dict[str, str] = {}  # where what has fields is first given one
     equivalents = 0
     for number, raw in enumerate(annotations.split("\n"), 1):
         line, at = raw.removesuffix("\r"), f"{where}, line {number}"
@@ -121,13 +137,13 @@ def parse_brat(text: str, annotations: str, where: str | Path, name: str) -> Doc
         parts = body.split(" ")
         try:
             if own in entities or own in links or own in triggers:
-                raise ValueError(f"the id {own} stands there twice")
+                raise _Wrong(f"the id {own} stands there twice")
             if own.startswith("T"):
                 kind, _, places = body.partition(" ")
                 spans = tuple((int(start), int(end)) for start, end in (part.split() for part in places.split(";")))
                 stands = " ".join(text[start:end] for start, end in spans)
                 if tail.split() != stands.split():
-                    raise ValueError(f"it says {tail!r}, but its spans hold {stands!r}")
+                    raise _Wrong(f"it says {tail!r}, but its spans hold {stands!r}")
                 entities[own] = kind, spans
             elif own.startswith("R"):
                 kind, *arguments = parts
@@ -141,13 +157,21 @@ def parse_brat(text: str, annotations: str, where: str | Path, name: str) -> Doc
             elif own.startswith(("A", "M")):
                 key, target, *value = body.split(" ", 2)
                 fields.setdefault(target, {})[key] = value[0] if value else "true"
+                described.setdefault(target, at)
             elif own.startswith("N"):
                 _, target, concept = parts
                 fields.setdefault(target, {}).setdefault("concept", concept)
+                described.setdefault(target, at)
             elif own.startswith("#") and parts[0] == SOURCE:
                 source[parts[1]] = tail
+            elif not own.startswith("#"):
+                raise _Wrong(f"a line begins with {', '.join(_LINES)}")
         except (ValueError, IndexError) as error:
-            raise LexomeError(f"{at}: is no line of BRAT ({error}); mend it: {line[:80]!r}") from error
+            why = error if isinstance(error, _Wrong) else f"{_LINES[own[0]]}, where | is a tab"
+            raise LexomeError(f"{at}: is no line of BRAT ({why}); mend it: {line[:80]!r}") from error
+    for target, at in described.items():
+        if target not in entities and target not in links and target not in triggers:
+            raise LexomeError(f"{at}: is of {target}, which is not there; name one that is, or take the line out")
     for own, (kind, arguments, trigger) in triggers.items():
         # An argument may be an event itself: its trigger stands for it.
         members = [trigger, *(triggers[one][2] if one in triggers else one for one in arguments)]
@@ -180,7 +204,10 @@ def parse_brat(text: str, annotations: str, where: str | Path, name: str) -> Doc
 
 def file_stem(name: str) -> str:
     """A document's id as the name of a file: signs that file names cannot have are written as %2F and the like."""
-    return quote(name, safe=" ()+,=@")
+    stem = quote(name, safe=" ()+,=@")
+    if len(stem) > MAX_STEM:
+        raise LexomeError(f"document {name[:60]}...: the id is too long for the name of a file; shorten it")
+    return stem
 
 
 def write_brat(folder: str | Path, documents: Iterable[Document]) -> None:
@@ -205,6 +232,9 @@ def read_brat(path: str | Path) -> list[Document]:
     texts = sorted(path.glob("*.txt")) if path.is_dir() else [path]
     if not texts:
         raise LexomeError(f"{path}: no file *.txt; BRAT keeps a text in NAME.txt and its annotations in NAME.ann")
+    lonely = sorted(set(path.glob("*.ann")) - {file.with_suffix(".ann") for file in texts}) if path.is_dir() else []
+    if lonely:
+        raise LexomeError(f"{lonely[0]}: has no text beside it; put {lonely[0].stem}.txt there, or take the file out")
     documents = []
     for file in texts:
         beside = file.with_name(file.name.removesuffix(".txt") + ".ann")

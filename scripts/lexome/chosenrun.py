@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from lexome.errors import LexomeError
+from lexome.foldplan import models_of
 
 
 class Service(NamedTuple):
@@ -61,7 +62,16 @@ def check_run(config: Mapping, service: Service) -> list[str]:
     if int(run["seed"]) not in seeds:
         known = ", ".join(map(str, seeds))
         mistakes.append(f"{key}.seed: {run['model']} is not trained with seed {run['seed']}; there are {known}")
-    return mistakes
+    return mistakes or check_split(study, run["split"], run["model"], f"{key}.split")
+
+
+def check_split(study: Mapping, split: str, model: str, key: str) -> list[str]:
+    """A line if a model of a study is not among those that one of its splits trains."""
+    if model in models_of(study, split):
+        return []
+    known = [name for name in study["splits"] if model in models_of(study, name)]
+    mend = f"choose one of {', '.join(known)}" if known else f"put it among the `models` of {split}"
+    return [f"{key}: {model} is not trained on {split}; {mend}"]
 
 
 def run_settings(config: Mapping, service: Service) -> Mapping:

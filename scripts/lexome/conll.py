@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from lexome.documents import Document, check
+from lexome.documents import Document, check, read_lines
 from lexome.errors import LexomeError
-from lexome.fasta import open_text
 from lexome.runtime import atomic
 from lexome.sentences import split_sentences
 from lexome.wordtokens import entities_of, iob_labels, word_tokens
 
 START = "-DOCSTART-"
+MAX_GAP = 2**20  # characters between two tokens; a misprint in a column is not to fill the memory
 
 
 def to_conll(document: Document) -> str:
@@ -83,9 +83,14 @@ def parse_conll(lines: Iterable[str], where: str | Path) -> Iterator[Document]:
         else:
             columns = line.split("\t") if "\t" in line else line.split()
             label = columns[-1]
-            if len(columns) < 2 or not (label == "O" or (label[:2] in ("B-", "I-") and len(label) > 2)):
+            if (
+                len(columns) < 2
+                or not columns[0].strip()
+                or not (label == "O" or (label[:2] in ("B-", "I-") and len(label) > 2))
+            ):
                 raise LexomeError(
-                    f"{where}, line {number}: the last of two or more columns is to be O, B-X or I-X: {line[:80]!r}"
+                    f"{where}, line {number}: the first of two or more columns is to be a token and the last one O, "
+                    f"B-X or I-X: {line[:80]!r}"
                 )
             rows.append((columns[0], columns[1:-1], label, number))
     if rows:
@@ -98,7 +103,8 @@ def _document(name: str, rows: list, breaks: set[int], where: str | Path) -> Doc
     for row, (token, between, _, number) in enumerate(rows):
         gap = "\n" if row in breaks else " "
         start = int(between[0]) if placed else len(text) + len(gap) * bool(row)
-        if placed and (start < len(text) or int(between[1]) - start != len(token)):
+        fits = not placed or (0 <= start - len(text) <= MAX_GAP and int(between[1]) - start == len(token))
+        if not fits:
             raise LexomeError(
                 f"{where}, line {number}: {token!r} cannot stand at {between[0]} to {between[1]}; mend the columns"
             )
@@ -118,5 +124,4 @@ def write_conll(path: str | Path, documents: Iterable[Document]) -> None:
 
 def read_conll(path: str | Path) -> list[Document]:
     """The documents of a file, plain or .gz; see `parse_conll`."""
-    with open_text(path) as lines:
-        return list(parse_conll(lines, path))
+    return list(parse_conll((line for _, line in read_lines(path)), path))

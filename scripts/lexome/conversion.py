@@ -47,7 +47,7 @@ def guess_form(path: str | Path) -> str:
     if path.is_dir():
         if any(path.glob("*.ann")):
             return "brat"
-        if any(path.rglob("*.xml")):
+        if _xml_files(path):
             return "mae"
         raise LexomeError(
             f"{path}: holds neither *.ann (BRAT) nor *.xml (MAE); name the folder that the documents are in"
@@ -80,6 +80,10 @@ def guess_form(path: str | Path) -> str:
     )
 
 
+def _xml_files(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.suffix.lower() == ".xml" and file.is_file()]
+
+
 def read_any(
     path: str | Path, definition: str | Path | None = None, folders: Sequence[str] | None = None
 ) -> list[Document]:
@@ -96,9 +100,15 @@ def read_any(
     Raises
     ------
     LexomeError
-        As the readers; or if MAE's files come without what reading them takes.
+        As the readers; or if there is no document, or MAE's files come without what reading them takes.
     """
-    form = guess_form(path)
+    documents = _read(path, guess_form(path), definition, folders)
+    if not documents:
+        raise LexomeError(f"{path}: holds no document; check that the file is whole, or leave it out")
+    return documents
+
+
+def _read(path: str | Path, form: str, definition: str | Path | None, folders: Sequence[str] | None) -> list[Document]:
     if form == "jsonl":
         return list(read_documents(path))
     if form == "brat":
@@ -111,13 +121,21 @@ def read_any(
         return biocfiles.read_bioc(path)
     path = Path(path)
     if definition is None:
-        raise LexomeError(f"{path}: what MAE's tags mean stands in a definition; name it as `tag_definition`")
+        raise LexomeError(
+            f"{path}: is taken for MAE's XML (that of BioC begins with <collection>); what MAE's tags mean stands in a "
+            "definition: name it as `tag_definition`"
+        )
     single = path.is_file() and not _ARCHIVE.search(path.name.lower())
     tags = mae.read_definition(definition, None if single else path)
     if single:
         return [mae.read_mae(path, tags)]
     if folders is None and path.is_file():
         raise LexomeError(f"{path}: name the folders of the archive whose documents are wanted as `folders`")
+    if folders is None and not any(file.parent == path for file in _xml_files(path)):
+        inside = sorted({file.parent.relative_to(path).as_posix() for file in _xml_files(path)})
+        raise LexomeError(
+            f"{path}: its documents are in folders within; name those wanted as `folders`: {', '.join(inside[:5])}"
+        )
     found = mae.read_annotated(path, folders or [path.resolve().name], tags)
     return combine([(folder, documents) for folder, documents in found.items()])
 
@@ -134,9 +152,9 @@ def combine(parts: Sequence[tuple[str, Sequence[Document]]]) -> list[Document]:
     for source, documents in parts:
         for document in documents:
             if document.id in owner:
-                raise LexomeError(
-                    f"{source}: document {document.id} is in {owner[document.id]} too; take it out of one, or rename it"
-                )
+                there = "stands there twice; take one out" if owner[document.id] == source else ""
+                there = there or f"is in {owner[document.id]} too; take it out of one"
+                raise LexomeError(f"{source}: document {document.id} {there}, or rename it")
             owner[document.id] = source
     return [document for _, documents in parts for document in documents]
 

@@ -17,14 +17,30 @@ def documents_of(config: Mapping) -> list[str]:
     return [named] if isinstance(named, str) else list(named)
 
 
+def loose_files(config: Mapping) -> list[str]:
+    """Files that are read though the config does not name them, or names them elsewhere than in `documents`, sorted.
+
+    Those in folders, annotations beside a text of BRAT, and the definition of the tags where it is a file.
+    """
+    found = set()
+    for path in map(Path, documents_of(config)):
+        inside = path.rglob("*") if path.is_dir() else [path.with_suffix(".ann")] if path.suffix == ".txt" else []
+        found |= {str(file) for file in inside if file.suffix.lower() in (".ann", ".txt", ".xml") and file.is_file()}
+    definition = config.get("tag_definition")
+    if definition and Path(definition).is_file():
+        found.add(str(definition))
+    return sorted(found)
+
+
 def check_convert(config: Mapping) -> list[str]:
     """Mistakes in the keys of the conversion, one line each."""
     mistakes = []
     for path in documents_of(config):
         if not Path(path).exists():
             mistakes.append(f"documents: no file or folder {path}; give the path from the folder you run snakemake in")
-        elif set("{}") & set(path):
-            mistakes.append(f"documents: {path}: Snakemake takes braces in a path for wildcards; rename the file")
+    braces = next((path for path in (*documents_of(config), *loose_files(config)) if set("{}") & set(path)), None)
+    if braces:
+        mistakes.append(f"documents: {braces}: Snakemake takes braces in a path for wildcards; rename the file")
     if config.get("to") and not documents_of(config):
         mistakes.append("documents: missing (`to` needs it): name the files or folders to convert")
     shares = _shares(config)

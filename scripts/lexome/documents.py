@@ -7,15 +7,20 @@ Offsets count characters (code points) from 0; `end` is the first character behi
 """
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lexome.errors import LexomeError
-from lexome.fasta import open_text
+from lexome.fasta import open_binary
 from lexome.runtime import atomic
+from lexome.texts import decode as decode_text
 
 Span = tuple[int, int]
+UNPAIRED = re.compile(r"\\u[dD][89a-fA-F]")  # where JSON may write half of a character
+HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -111,19 +116,25 @@ def check(document: Document, where: str) -> Document:
     Raises
     ------
     LexomeError
-        Names `where`, the document and the entity or link, for: two of one id; no span; an empty, reversed or
-        overlapping span; one that leaves the text; a link with fewer than two members, with one twice, or of unknown
-        ones.
+        Names `where`, the document and the entity or link, for: no id, or two of one id; no category; no span; an
+        empty, reversed or overlapping span; one that leaves the text; a link with fewer than two members, with one
+        twice, or of unknown ones.
     """
 
     def refuse(what: str) -> None:
         raise LexomeError(f"{where}: document {document.id}, {what}")
 
     length, known = len(document.text), set()
-    for entity in document.entities:
+    if not document.id:
+        raise LexomeError(f"{where}: a document has no id; give it one that no other has")
+    for place, entity in enumerate(document.entities, 1):
+        if not entity.id:
+            refuse(f"entity {place} has no id; give it one that no other has")
         if entity.id in known:
             refuse(f"entity {entity.id}: the id stands there twice; give every entity its own")
         known.add(entity.id)
+        if not entity.category:
+            refuse(f"entity {entity.id}: has no category; say what it is a mention of, or take it out")
         if not entity.spans:
             refuse(f"entity {entity.id}: has no span; give start and end of its words, or take it out")
         behind = 0
@@ -138,7 +149,9 @@ def check(document: Document, where: str) -> Document:
                 refuse(f"entity {entity.id}: span {start}-{end} overlaps the one before it, or stands before it")
             behind = end
     names = set()
-    for link in document.links:
+    for place, link in enumerate(document.links, 1):
+        if not link.id:
+            refuse(f"link {place} has no id; give it one that no other has")
         if link.id in names:
             refuse(f"link {link.id}: the id stands there twice; give every link its own")
         names.add(link.id)
@@ -146,7 +159,7 @@ def check(document: Document, where: str) -> Document:
             refuse(f"link {link.id}: needs two or more different entities, has {', '.join(link.members) or 'none'}")
         strangers = [member for member in link.members if member not in known]
         if strangers:
-            refuse(f"link {link.id}: there is no entity {strangers[0]}")
+            refuse(f"link {link.id}: there is no entity {strangers[0]}; name one that is there, or take the link out")
     return document
 
 
@@ -199,26 +212,35 @@ def decode(line: str, where: str, text: str | None = None) -> Document:
     """
     try:
         told = json.loads(line)
+        if UNPAIRED.search(line) and HALF.search(json.dumps(told, ensure_ascii=False)):
+            raise LexomeError(
+                f"{where}: holds half of a character (\\ud800 to \\udfff alone); write it whole, or take it out"
+            )
         entities = tuple(
             Entity(
-                str(entity["id"]),
-                str(entity["category"]),
-                tuple((int(start), int(end)) for start, end in entity["spans"]),
+                _name(entity["id"]),
+                _name(entity["category"]),
+                tuple((_place(start), _place(end)) for start, end in entity["spans"]),
                 {str(key): str(value) for key, value in entity.get("fields", {}).items()},
-                entity.get("score"),
+                _score(entity.get("score")),
             )
             for entity in told.get("entities", [])
         )
         links = tuple(
             Link(
-                str(link["id"]),
-                tuple(map(str, link["members"])),
+                _name(link["id"]),
+                tuple(map(_name, link["members"])),
                 {str(key): str(value) for key, value in link.get("fields", {}).items()},
-                link.get("score"),
+                _score(link.get("score")),
             )
             for link in told.get("links", [])
         )
-        document = Document(str(told["id"]), told["text"] if text is None else text, entities, links)
+        words = told["text"] if text is None else text
+        if not isinstance(words, str):
+            raise TypeError(f"text is {words!r:.40}")
+        document = Document(_name(told["id"]), words, entities, links)
+    except RecursionError as error:
+        raise LexomeError(f"{where}: is no document: brackets within brackets; write one document a line") from error
     except json.JSONDecodeError as error:
         raise LexomeError(
             f"{where}: is not JSON ({error.msg}, column {error.colno}); write one document a line"
@@ -231,6 +253,40 @@ def decode(line: str, where: str, text: str | None = None) -> Document:
     return check(document, where)
 
 
+def _name(value: object) -> str:
+    """An id or category, which some write as a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"an id or category is {value!r:.40}")
+    return str(value)
+
+
+def _place(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"a place in spans is {value!r:.40}, not a whole number")
+    return value
+
+
+def _score(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"a score is {value!r:.40}, not a number")
+    return value
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Number and content of the lines of a text file, plain or .gz, line ends left on.
+
+    Raises
+    ------
+    LexomeError
+        If it is not UTF-8, with path and line.
+    """
+    with open_binary(path) as lines:
+        for number, line in enumerate(lines, 1):
+            yield number, decode_text(line, path, number)
+
+
 def read_documents(path: str | Path) -> Iterator[Document]:
     """Documents of a JSON Lines file, plain or .gz, one by one.
 
@@ -240,15 +296,14 @@ def read_documents(path: str | Path) -> Iterator[Document]:
         As `decode`, with path and line; or if an id stands there twice.
     """
     seen: set[str] = set()
-    with open_text(path) as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            document = decode(line, f"{path}, line {number}")
-            if document.id in seen:
-                raise LexomeError(f"{path}, line {number}: document {document.id} stands there twice; rename one")
-            seen.add(document.id)
-            yield document
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        document = decode(line, f"{path}, line {number}")
+        if document.id in seen:
+            raise LexomeError(f"{path}, line {number}: document {document.id} stands there twice; rename one")
+        seen.add(document.id)
+        yield document
 
 
 def write_documents(path: str | Path, documents: Iterable[Document]) -> None:

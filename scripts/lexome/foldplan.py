@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lexome.errors import LexomeError
 
 METHOD = "folds"
+MAX_FOLDS = 20  # as in the schema, which refuses what is left as it is
 
 
 def expand_folds(studies: Mapping) -> dict:
@@ -29,7 +30,7 @@ def _expand(splits: Mapping, where: str) -> dict:
     expanded = {}
     for name, entry in splits.items():
         whole = isinstance(entry, dict) and entry.get("method") == METHOD and "fold" not in entry
-        if not whole or not isinstance(entry.get("folds"), int):
+        if not whole or entry.get("folds") not in range(2, MAX_FOLDS + 1):
             parts = {name: entry}
         else:
             parts = {f"{name}{fold}": entry | {"fold": fold} for fold in range(1, entry["folds"] + 1)}

@@ -52,6 +52,9 @@ def parse_definition(content: bytes | str, where: str | Path) -> Definition:
         told = json.loads(content)
         definition = {}
         for name, entry in told.items():
+            strangers = sorted(set(entry) - {"entity_linking_field", "fields"})
+            if strangers and "fields" not in entry:
+                raise KeyError(f"{name} has {strangers[0]!r}, but no 'fields'")
             link = entry.get("entity_linking_field")
             fields = {field: value["mae_field"].lstrip("@") for field, value in entry.get("fields", {}).items()}
             definition[name] = Category(link.lstrip("@") if link else None, fields)
@@ -66,6 +69,11 @@ def parse_definition(content: bytes | str, where: str | Path) -> Definition:
         own = sorted({"id", "spans", "text"} & set(category.fields.values()))
         if own:
             raise LexomeError(f"{where}: {name}: the attribute {own[0]!r} is MAE's own; name the one of the field")
+        if category.link in ("id", "spans", "text"):
+            raise LexomeError(
+                f"{where}: {name}: entity_linking_field {category.link!r} is MAE's own; name the attribute of links "
+                f"that holds the id of a {name}"
+            )
     links = [category.link for category in definition.values() if category.link]
     twice = {link for link in links if links.count(link) > 1}
     if twice:
@@ -157,7 +165,10 @@ def read_annotated(
             if name in seen:
                 raise LexomeError(f"{archive}: {seen[name]} and {path} are both of document {name}; take one out")
             seen[name] = path
-            found[folder].append(parse_mae(content, path, name, definition, ignore, wrong_links))
+            # As the user knows it: beside a folder's name its place, before a path in an archive the archive.
+            inside = PurePosixPath(path).parts[1:]
+            at = Path(archive, *inside) if Path(archive).is_dir() else f"{archive}: {path}"
+            found[folder].append(parse_mae(content, at, name, definition, ignore, wrong_links))
     return found
 
 

@@ -31,6 +31,8 @@ def to_mae(document: Document, definition: Definition, task: str = "Task") -> st
             refuse(f"{name}: holds a character that XML has no place for: {NOT_XML.search(value)[0]!r}")
         return f" {name}={quoteattr(value)}"
 
+    if not document.text.strip():
+        refuse("has no text, which MAE's readers refuse; take the document out")
     if NOT_XML.search(document.text):
         refuse(f"the text holds a character that XML has no place for: {NOT_XML.search(document.text)[0]!r}")
     units = [0]

@@ -104,7 +104,9 @@ def parse_pubtator(content: str, where: str | Path) -> Iterator[Document]:
         if columns[3].split() != stands.split():
             raise LexomeError(f"{at}: it says {columns[3]!r}, but {start} to {end} holds {stands!r}; mend the places")
         fields = {CONCEPT: columns[5]} if len(columns) > 5 and columns[5] else {}
-        entities.append(Entity(f"T{len(entities) + 1}", columns[4], ((start, end),), fields))
+        entities.append(Entity(f"T{len(entities) + 1}", columns[4].strip(), ((start, end),), fields))
+        # One by one, so that an error names the line.
+        check(Document(name, _text(parts), (entities[-1],)), at)
     if name:
         yield document()
 

@@ -247,6 +247,18 @@ def contrast_notes(contrasts: pd.DataFrame, metric: str) -> list[str]:
     return notes
 
 
+def all_contrast_notes(contrasts: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """The sentences of `contrast_notes`, each pair in the first of the metrics that both of its models have."""
+    test = contrasts[contrasts["subset"] == "test"].dropna(subset=["low", "high"])
+    names = pd.Series(list(zip(test["model"], test["reference"], strict=True)), index=test.index, dtype=object)
+    notes, told = [], set()
+    for metric in metrics:
+        new = (test["metric"] == metric) & ~names.isin(told)
+        notes += contrast_notes(test[new], metric)
+        told |= set(names[new])
+    return notes
+
+
 def with_p(differences: pd.DataFrame, trivial: str, replicates: int | None) -> pd.DataFrame:
     """The table with a column `p_text`: the adjusted p-value for people, where there was more than one to adjust for.
 

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from lexome.bootstrap import FEWEST_GROUPS
 from lexome.documents import Document, Entity, Link, decode
 from lexome.errors import LexomeError
-from lexome.tagging import read_predicted
+from lexome.tagfound import read_predicted
 from lexome.tagmetrics import CONCEPT, document_sums, figures, match_overlapping, rates, shared_counts
 
 LABEL_FIGURES = ("precision", "recall", "f1", "partial_f1")
@@ -75,7 +76,8 @@ def load_tagged(
     """Valid and test documents of a split, and what a run found in them.
 
     A family of figures that the run does not have is left out: entities and words of a run that finds no entities,
-    links of one that links nothing, a field that it never gives, concepts where it names none.
+    links of one that links nothing, a field that it never gives, concepts where it names none. A run that could find
+    entities but found not one keeps them all, at 0: without them the mean over seeds or folds would pass it over.
 
     Parameters
     ----------
@@ -109,6 +111,7 @@ def load_tagged(
     predicted = _found(told, held_out, predictions)
     given = None if not about.get("links") or any(links is None for *_, links in told) else [row[2] for row in told]
     concepts = about.get("concept_field") == CONCEPT
+    categories = [label["id"] for label in about["labels"]]
     learnt = Counter(pair for document in _documents(train, examples) for pair in _labels(document, about))
     sums = document_sums(
         true,
@@ -117,12 +120,17 @@ def load_tagged(
         held_out["links_known"].tolist(),
         fields=_given_fields(about, predicted),
         concepts=concepts,
+        # Of a single category it would be the figure of all once more.
+        categories=categories if len(categories) > 1 else (),
         ancestors=None if ontology is None or not concepts else strict_ancestors(ontology),
-        groups=held_out["group"].tolist(),
+        # By subset, which are judged apart: a group may lie in two of them.
+        groups=list(zip(held_out["subset"], held_out["group"], strict=True)),
         trained={value for kind, value in learnt if kind == CONCEPT},
     )
     if concepts and not _names(predicted, CONCEPT):
-        sums = {family: rows for family, rows in sums.items() if family not in NAMING}
+        sums = {
+            family: rows for family, rows in sums.items() if family not in NAMING and not family.endswith("_concept")
+        }
     if borrowed:
         sums = {family: rows for family, rows in sums.items() if family in LINKING}
     if not sums:
@@ -151,8 +159,19 @@ def join_tagged(parts: Sequence[TagJudged]) -> TagJudged:
 
 
 def means_and_replicates(judged: TagJudged, counts: np.ndarray) -> tuple[dict, dict[str, np.ndarray]]:
-    """Metric -> (figure, true units), and metric -> float64 [B] under the resamples [B, n]."""
-    return figures(judged.sums), figures(judged.sums, counts)
+    """Metric -> (figure, true units), and metric -> float64 [B] under the resamples [B, n].
+
+    Where fewer than `FEWEST_GROUPS` groups of documents have units of a family (the few that are annotated for links,
+    say), resamples would pass chance off as certainty: they are NaN, and the figures have no interval.
+    """
+    moved = {}
+    for family, rows in judged.sums.items():
+        few = len(np.unique(judged.group[rows[:, 2] > 0])) < FEWEST_GROUPS
+        moved |= {
+            metric: np.full(len(counts), np.nan) if few else values
+            for metric, values in figures({family: rows}, counts).items()
+        }
+    return figures(judged.sums), moved
 
 
 def label_table(judged: TagJudged, names: Mapping[str, str]) -> pd.DataFrame:
@@ -226,7 +245,9 @@ def _check_cover(held_out: pd.DataFrame, found: Mapping, path: str | Path, assig
 
 
 def _names(documents: Sequence[Document] | None, field: str) -> bool:
-    return any(field in entity.fields for document in documents or () for entity in document.entities)
+    """Whether entities have the field; they might, where there are none."""
+    entities = [entity for document in documents or () for entity in document.entities]
+    return not entities or any(field in entity.fields for entity in entities)
 
 
 def _given_fields(about: Mapping, predicted: Sequence[Document] | None) -> dict[str, Mapping]:

@@ -12,7 +12,8 @@ a resample of the documents needs no more than a product of matrices. Families:
 - `link`: unordered pairs of annotated entities that share a link, in documents annotated for links.
 - `joint_link`: pairs of entities that were found by the model itself; right if both are strictly right and their true
   counterparts share a link. `joint_link_partial`: if both match by overlap.
-- `concept_span`: exact spans of mentions of concepts; `concept`: with the right concept; `concept_document`: the
+- `concept_span`: exact spans of mentions of concepts; `concept`: with the right concept; `<category>_concept`: the same
+  of the mentions of one category (an aspect of the Gene Ontology, say); `concept_document`: the
   concepts of a document (of a group of documents, where long ones were cut); `concept_hierarchical`: each concept with
   its ancestors, mention by mention (hierarchical precision, recall and F of Kiritchenko et al., AI 2006: the ancestors
   without the root); `concept_unseen` (recall only): mentions of concepts that no training document mentions. A mention
@@ -68,6 +69,7 @@ def document_sums(
     *,
     fields: Mapping[str, Mapping] | None = None,
     concepts: bool = False,
+    categories: Sequence[str] = (),
     ancestors: Callable[[str], Collection[str]] | None = None,
     groups: Sequence | None = None,
     trained: Collection[str] | None = None,
@@ -90,6 +92,8 @@ def document_sums(
         By name: `category`, whose entities have the field. None: every field of the true entities but the concept.
     concepts
         Whether entities name concepts (field `concept`).
+    categories
+        Those with figures of concepts of their own (`<category>_concept`).
     ancestors
         The terms above a concept, itself and the root aside; without it there is no `concept_hierarchical`.
     groups
@@ -118,7 +122,7 @@ def document_sums(
         sums |= _entity_sums(true, predicted)
         sums |= _word_sums(true, predicted, field_owners(true) if fields is None else fields)
         if concepts:
-            sums |= _concept_sums(true, predicted, ancestors, groups, trained)
+            sums |= _concept_sums(true, predicted, categories, ancestors, groups, trained)
     if given_links is not None:
         truly = [linked_pairs(document) for document in true]
         told = [linked_pairs(Document("", "", links=tuple(links))) for links in given_links]
@@ -147,7 +151,7 @@ def figures(sums: Mapping[str, np.ndarray], weights: np.ndarray | None = None) -
     for family, rows in sums.items():
         right, predicted, true = rows.sum(axis=0) if weights is None else (weights.astype(np.float64) @ rows).T
         values = dict(zip(PARTS, rates(right, predicted, true), strict=True))
-        for part in TOLD.get(family, ("f1",) if family in ONLY_F1 or _of_field(family) else PARTS):
+        for part in TOLD.get(family, ("f1",) if family in ONLY_F1 or _of_part(family) else PARTS):
             told[f"{family}_{part}"] = (float(values[part]), int(true)) if weights is None else values[part]
     return told
 
@@ -247,8 +251,8 @@ def field_label(name: str, owner: Mapping) -> Callable[[Entity], str | None]:
     return lambda entity: entity.fields.get(name) if category in (None, entity.category) else None
 
 
-def _of_field(family: str) -> bool:
-    return family.endswith("_word")
+def _of_part(family: str) -> bool:
+    return family.endswith(("_word", "_concept"))
 
 
 def _rows(rows: Iterable[tuple[float, float, float]]) -> np.ndarray:
@@ -306,11 +310,14 @@ def _joint_sums(true: Sequence[Document], predicted: Sequence[Document], truly: 
 def _concept_sums(
     true: Sequence[Document],
     predicted: Sequence[Document],
+    categories: Sequence[str],
     ancestors: Callable[[str], Collection[str]] | None,
     groups: Sequence | None,
     trained: Collection[str] | None,
 ) -> Sums:
-    rows: dict[str, list] = {"concept_span": [], "concept": []}
+    rows: dict[str, list] = {
+        name: [] for name in ("concept_span", "concept", *(f"{one}_concept" for one in categories))
+    }
     if ancestors is not None:
         rows["concept_hierarchical"] = []
     if trained is not None:
@@ -320,6 +327,8 @@ def _concept_sums(
         rows["concept_span"].append(shared_counts(*(Counter(e.spans for e in part.entities) for part in (one, other))))
         truly, told = _mentions(one), _mentions(other)
         rows["concept"].append(shared_counts(truly, told))
+        for category in categories:
+            rows[f"{category}_concept"].append(shared_counts(_mentions(one, category), _mentions(other, category)))
         if ancestors is not None:
             rows["concept_hierarchical"].append(_hierarchical(truly, told, ancestors))
         if trained is not None:
@@ -335,10 +344,12 @@ def _concept_sums(
     return {name: _rows(found) for name, found in rows.items()} | {"concept_document": by_document}
 
 
-def _mentions(document: Document) -> Counter:
-    """Spans and concept of the mentions that name one."""
+def _mentions(document: Document, category: str | None = None) -> Counter:
+    """Spans and concept of the mentions that name one; of all categories or of one."""
     return Counter(
-        (entity.spans, entity.fields[CONCEPT]) for entity in document.entities if entity.fields.get(CONCEPT, NIL) != NIL
+        (entity.spans, entity.fields[CONCEPT])
+        for entity in document.entities
+        if entity.fields.get(CONCEPT, NIL) != NIL and category in (None, entity.category)
     )
 
 

@@ -20,14 +20,15 @@ def describe_folds(name: str, path: str | Path, study: Mapping) -> dict:
     Returns
     -------
     Rows have `model`, `trivial` and `cells`, of each metric None or text: `mean` and its deviation, `spread` (least and
-    greatest fold), `pooled` with its interval and `difference` to the trivial model with its interval.
+    greatest fold), `pooled` with its interval, `difference` with its interval and `reference`, the model that it is a
+    difference to where that is not the trivial one.
     """
-    table = read_tsv(path, text=("study", "folds", "model", "metric"))
+    table = read_tsv(path, text=("study", "folds", "model", "metric", "reference"))
     metrics = [metric for metric in study["headline"] if (table["metric"] == metric).any()]
     found = {(row["model"], row["metric"]): row for row in table.to_dict("records")}
     rows = []
     for model in [name for name in study["models"] if name in set(table["model"])]:
-        cells = [_fold_cell(found.get((model, metric))) for metric in metrics]
+        cells = [_fold_cell(found.get((model, metric)), study["trivial"]) for metric in metrics]
         if any(cells):
             rows.append({"model": model, "trivial": model == study["trivial"], "cells": cells})
     brief = [f"{row['model']} {row['cells'][0]['mean']}" for row in rows if row["cells"][0]]
@@ -37,7 +38,7 @@ def describe_folds(name: str, path: str | Path, study: Mapping) -> dict:
     return {"name": name, "line": line, "metrics": metrics, "rows": rows}
 
 
-def _fold_cell(row: Mapping | None) -> dict | None:
+def _fold_cell(row: Mapping | None, trivial: str) -> dict | None:
     if row is None:
         return None
     deviation = f" ± {number_text(row['sd'])}" if np.isfinite(row["sd"]) else ""
@@ -47,6 +48,7 @@ def _fold_cell(row: Mapping | None) -> dict | None:
         "spread": interval_text(row["min"], row["max"]),
         "pooled": _with_interval(row, "value", "low", "high"),
         "difference": _with_interval(row, "difference", "difference_low", "difference_high", signed=True),
+        "reference": "" if row["reference"] == trivial else row["reference"],
     }
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lexome.chosenrun import Service, check_run, run_settings
+from lexome.chosenrun import Service, check_run, check_split, run_settings
 from lexome.errors import LexomeError
+from lexome.foldplan import models_of
 from lexome.tagplan import NETWORKS, TAGGERS, finds_entities, finds_links, tagger_seed
 from lexome.tasks import TAGGING_RULES
 from lexome.texts import read_text
@@ -101,7 +102,7 @@ def _check_linker(config: Mapping) -> list[str]:
     if len(seeds) > 1 and int(run["seed"]) not in seeds:
         known = ", ".join(map(str, seeds))
         return [f"tag.linker: {linker} is not trained with seed {run['seed']}; there are {known}"]
-    return []
+    return check_split(study, run["split"], linker, "tag.linker")
 
 
 def tag_settings(config: Mapping) -> list[dict]:
@@ -138,7 +139,7 @@ def _run(config: Mapping, run: Mapping, role: str) -> dict:
         before = {**own, "model": tagger, "seed": tagger_seed(study, config["seeds"], run["model"], run["seed"])}
     plain = study["trivial"]
     if role == "linker":
-        kinds = {name: model["kind"] for name, model in study["models"].items()}
+        kinds = {name: study["models"][name]["kind"] for name in models_of(study, run["split"])}
         plain = next((name for kind in PLAIN_LINKERS for name in kinds if kinds[name] == kind), None)
     beside = None
     if plain and plain != run["model"]:

@@ -1,12 +1,14 @@
 """What a study of tagged documents judges: categories, fields and the values that these take."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from lexome.documents import Document
 from lexome.errors import LexomeError
 from lexome.mae import read_own_or_member
+
+CATEGORY = "category"
 
 
 def vocabulary(documents: Sequence[Document], categories: Sequence[str] | None = None) -> dict:
@@ -57,21 +59,34 @@ def vocabulary(documents: Sequence[Document], categories: Sequence[str] | None =
     }
 
 
-def read_values(path: str | Path, archive: str | Path | None = None) -> dict[str, list[str]]:
+def read_values(
+    path: str | Path, archive: str | Path | None = None, fields: Collection[str] | None = None
+) -> dict[str, list[str]]:
     """Values allowed, by field (and `category`), from JSON: a file, or a member of an archive.
+
+    Parameters
+    ----------
+    fields
+        That there are; None where nobody knows.
 
     Raises
     ------
     LexomeError
-        If there is neither, or it is not JSON of that form.
+        If there is neither, it is not JSON of that form, or it lists values of another field, which none would check.
     """
     try:
         told = json.loads(read_own_or_member(path, archive))
         if not all(isinstance(value, list) for value in told.values()):
             raise ValueError("a value is no list")
-        return {name: [str(value) for value in values] for name, values in told.items()}
     except (ValueError, AttributeError) as error:
         raise LexomeError(f"{path}: is no list of values ({error}); write" + ' {"field": ["value", ...]}') from error
+    strangers = [] if fields is None else [name for name in told if name not in {CATEGORY, *fields}]
+    if strangers:
+        raise LexomeError(
+            f"{path}: lists values of {strangers[0]!r}, which the definition of the tags has not; there are "
+            f"{', '.join([CATEGORY, *fields])}"
+        )
+    return {name: [str(value) for value in values] for name, values in told.items()}
 
 
 def check_values(documents: Sequence[Document], values: Mapping[str, Sequence[str]], where: str | Path) -> None:
@@ -79,7 +94,7 @@ def check_values(documents: Sequence[Document], values: Mapping[str, Sequence[st
     allowed = {name: set(known) for name, known in values.items()}
     for document in documents:
         for entity in document.entities:
-            for name, value in ({"category": entity.category} | dict(entity.fields)).items():
+            for name, value in ({CATEGORY: entity.category} | dict(entity.fields)).items():
                 if name in allowed and value not in allowed[name]:
                     raise LexomeError(
                         f"{where}: document {document.id}, entity {entity.id}: {name} {value!r} is not among the "

@@ -53,8 +53,11 @@ def fits_headline(metric: str, prepare: Mapping) -> bool:
     if task_of(prepare) == "multi_label":
         return metric in headlines(prepare)
     if task_of(prepare) == "tagging":
-        # The words of a field count, whatever the field is called: `context_word_f1`.
-        return metric in headlines(prepare) or metric.endswith("_word_f1")
+        # The words of a field count, whatever the field is called: `context_word_f1`; and the concepts of each of
+        # several aspects.
+        aspects = prepare.get("aspects", []) if prepare["rule"] == "concepts" else []
+        own = [f"{aspect}_concept_f1" for aspect in aspects if len(aspects) > 1]
+        return metric in [*headlines(prepare), *own] or metric.endswith("_word_f1")
     return metric in OF_CLASSES or metric.endswith(("_precision", "_recall"))
 
 

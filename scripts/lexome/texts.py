@@ -18,8 +18,17 @@ ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 BLANKS = {"n": " ", "W": " ", "t": " "}
 
 
-def decode(content: bytes, path: str | Path) -> str:
+def decode(content: bytes, path: str | Path, first: int = 1) -> str:
     """The text of a file's content in UTF-8, line ends included; only a byte order mark is left out.
+
+    Parameters
+    ----------
+    content
+        The file, or a part of it.
+    path
+        Named in errors.
+    first
+        Which line of the file the content begins with.
 
     Raises
     ------
@@ -33,7 +42,7 @@ def decode(content: bytes, path: str | Path) -> str:
     except UnicodeDecodeError as error:
         # The decoder counts from behind a byte order mark.
         at = error.start + len(content) - len(error.object)
-        line = content.count(b"\n", 0, at) + 1
+        line = first + content.count(b"\n", 0, at)
         raise LexomeError(
             f"{path}, line {line}: not UTF-8 text (byte 0x{content[at]:02x}); save it as UTF-8, which is for a file in "
             "Latin-1: iconv -f LATIN1 -t UTF-8 OLD > NEW"

@@ -74,8 +74,9 @@ def study_figures(study):
             "corpus_sizes",
             "corpus_values",
             "corpus_mentions",
-            "corpus_distances",
         ]
+    if study in agreementplan.linked_studies(studies):
+        names += ["corpus_distances"]
     if study in agreementplan.agreement_studies(studies):
         names += ["agreement"]
     return [

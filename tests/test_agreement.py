@@ -378,3 +378,6 @@ def test_what_the_config_asks_for():
     studies = {"a": STUDY, "b": STUDY | {"agreement": None}, "c": other}
     assert agreementplan.tagging_studies(studies) == ["a", "b"]
     assert agreementplan.agreement_studies(studies) == ["a"]
+    assert agreementplan.linked_studies(studies) == []
+    studies["b"] = {"prepare": studies["b"]["prepare"] | {"linked": ["raw/HZ"]}}
+    assert agreementplan.linked_studies(studies) == ["b"]

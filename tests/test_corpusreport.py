@@ -208,6 +208,18 @@ def test_the_script_writes_the_table_and_the_pictures(study):
     assert read_corpus(study / "examples.parquet").documents == documents()
 
 
+@pytest.mark.parametrize("counts", [[1, 1, 1, 1], [6, 9, 6, 7], [3, 80, 41, 12]])
+def test_places_of_whole_numbers_are_whole(counts):
+    own = {"train": np.array(counts[:2]), "test": np.array(counts[2:])}
+    figure = documentfigures.sizes(own, own, ("document", "words"))
+    figure.canvas.draw()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert ticks
+        assert all(tick == int(tick) for tick in ticks)
+
+
 def test_a_corpus_without_mentions_still_gets_its_pictures(study):
     table = pd.read_parquet(study / "examples.parquet").drop(columns="subset")
     bare = [encode(Document(key, text), text=False) for key, text in zip(table["id"], table["text"], strict=True)]

@@ -147,8 +147,10 @@ def test_files_to_download(config):
     species = ("athaliana", "dmelanogaster", "ecoli", "hsapiens", "mmusculus", "scerevisiae")
     assert plan.downloaded_files(config["studies"]) == [
         *(f"resources/data/cds_six_species/{name}.cds.fasta.gz" for name in species),
+        "resources/data/craft_go/craft_go.jsonl.gz",
         *peaks,
         "resources/data/demo_human_proteins/human_swissprot_mf.fasta.gz",
+        "resources/data/functional_genomics_ie/functional-genomics-ie_raw_data.tar.gz",
         "resources/data/go_basic_2021-12-15/go-basic.obo",
         "resources/data/goa_human_2019-01-14/goa_human.gaf.gz",
         "resources/data/jaspar_2024/JASPAR2024.sqlite",

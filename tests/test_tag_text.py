@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -257,6 +259,16 @@ def test_the_page_tells_how_good_the_models_are(out):
     assert "measured on the entities of net; taught and judged by <strong>distant supervision" in squeeze(html)
     assert html.count("distant supervision") == 1  # the tagger's study was annotated by people
     assert "Who &lt;wrote&gt; it" in html
+    assert "In brackets: 90 % intervals" in html
+
+
+def test_the_page_tells_where_there_are_no_intervals():
+    source = Path("resources/report/taggedtrust.html.j2").read_text(encoding="utf-8")
+    cells = [{"model": "net", "value": "0.5", "interval": ""}]
+    rows = [{"role": "tagger", "title": "entity F1", "n": 3, "cells": cells}]
+    html = jinja2.Template(source).render(trust=rows, runs=[], level=0.95, licences=[])
+    assert "too few test documents for intervals" in html
+    assert "In brackets" not in html
 
 
 def test_several_texts_have_a_page_each(tmp_path, request, monkeypatch):

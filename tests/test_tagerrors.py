@@ -9,9 +9,10 @@ import pytest
 
 from evaluate_model import evaluate_model
 from lexome.documents import Document, Entity
+from lexome.page import theme_colours
 from lexome.runtime import read_tsv, write_tsv
-from lexome.tagerrors import error_counts, errors, kinds_of, sample, word_confusion
-from lexome.tagfigures import category_bars, error_bars, value_scores
+from lexome.tagerrors import KINDS, error_counts, errors, kinds_of, sample, word_confusion
+from lexome.tagfigures import BLACK, KIND_COLOURS, category_bars, error_bars, value_scores
 from lexome.tagtables import describe_errors, describe_folds
 from plot_tags import chosen, plot_tags
 from tagged_study import TaggedStudy
@@ -78,6 +79,24 @@ def test_words_are_counted_by_both_categories():
 
 def texts_of(figure):
     return [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, *axes.get_yticklabels())]
+
+
+def luminance(colour):
+    """As WCAG 2.2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return np.dot((0.2126, 0.7152, 0.0722), parts)
+
+
+def test_shares_on_bars_can_be_read_in_light_and_dark():
+    dark = {light.lower(): dark for _, light, dark in theme_colours()}
+    assert BLACK not in dark  # so that it stays as it is
+    for colour in KIND_COLOURS.values():
+        for ground in (colour.lower(), dark.get(colour.lower(), colour)):
+            assert (luminance(ground) + 0.05) / (luminance(BLACK) + 0.05) > 3.9
+    table = pd.DataFrame({"annotated": 1.0, "predicted": 1.0}, index=list(KINDS))
+    shown = [text for axes in error_bars({"a": table}).axes for text in axes.texts]
+    assert [(text.get_text(), text.get_color()) for text in shown] == [("20 %", BLACK)] * 10
 
 
 def test_pictures_say_when_there_is_nothing():

@@ -13,6 +13,11 @@ def tagging_studies(studies: Mapping) -> list[str]:
     return [name for name, study in studies.items() if task_of(study["prepare"]) == TASK]
 
 
+def linked_studies(studies: Mapping) -> list[str]:
+    """Names of those whose documents are annotated for links, too."""
+    return [name for name in tagging_studies(studies) if studies[name]["prepare"].get("linked")]
+
+
 def agreement_studies(studies: Mapping) -> list[str]:
     """Names of those whose annotators are compared."""
     return [name for name in tagging_studies(studies) if studies[name].get("agreement")]

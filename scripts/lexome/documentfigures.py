@@ -91,6 +91,7 @@ def sizes(lengths: Mapping[str, np.ndarray], entities: Mapping[str, np.ndarray],
         )
         axes.set(xlabel=label, ylabel=plural(nouns[0]))
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(7, integer=True, min_n_ticks=1))
         axes.xaxis.set_major_formatter(FuncFormatter(number))
         axes.grid(True, axis="y")
     if len(lengths) > 1:

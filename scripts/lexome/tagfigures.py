@@ -14,6 +14,8 @@ from lexome.tagerrors import KINDS
 
 # Right is blue, a wrong boundary is a small mistake, one entity alone is grey.
 KIND_COLOURS = dict(zip(KINDS, (PALETTE[3], PALETTE[5], PALETTE[1], PALETTE[4], TRIVIAL), strict=True))
+# On bars of those colours: not one of the theme, which turns light in the dark, where the bars stay light enough.
+BLACK = "#010101"
 WHITE_ABOVE = 0.55
 MOST_VALUES = 10
 
@@ -105,7 +107,7 @@ def error_bars(counts: Mapping[str, pd.DataFrame]) -> Figure:
             for place, (start, width) in enumerate(zip(left, share, strict=True)):
                 if width >= 9:
                     axes.text(
-                        start + width / 2, place, f"{width:.0f} %", ha="center", va="center", fontsize=7.5, color=INK
+                        start + width / 2, place, f"{width:.0f} %", ha="center", va="center", fontsize=7.5, color=BLACK
                     )
             left += share
         axes.set_yticks(range(len(models)), [short(model, 26) for model in models])

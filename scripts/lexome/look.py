@@ -45,6 +45,7 @@ _WORDS = {
     "f1": "F1",
     "fmax": "Fmax",
     "smin": "Smin",
+    "bio": "BIO",
     "mcc": "MCC",
     "ece": "ECE",
 }

@@ -191,7 +191,11 @@ def prepare_file(key):
 
 def loose_files(archive, *definitions):
     """The XML files of an archive that is a folder, and the definitions that are files: an edit to one reruns the rule."""
-    inside = Path(archive).rglob("*.[xX][mM][lL]") if archive and Path(archive).is_dir() else []
+    inside = (
+        Path(archive).rglob("*.[xX][mM][lL]")
+        if archive and Path(archive).is_dir()
+        else []
+    )
     own = [path for path in definitions if path and Path(path).is_file()]
     return [*map(str, sorted(inside)), *own]
 

@@ -43,7 +43,7 @@ def config(tmp_path, monkeypatch):
     (tmp_path / "resources" / "demo").symlink_to(ROOT / "resources" / "demo")
     config = load_yaml(ROOT / "config" / "config.yaml")
     config["studies"] = {"protein_function": config["studies"]["protein_function"]}
-    del config["classify"], config["score"]
+    del config["classify"], config["score"], config["tag"]
     (study,) = config["studies"].values()
     head = study["models"]["mlp"] | {"layers": [1]}
     study["models"] = {"naive": study["models"]["naive"]}

@@ -8,8 +8,8 @@ import pytest
 
 from explain_texts import choose, removable
 from lexome.attributionfigures import class_words, coloured_texts, deletion_curves, mean_by_word, wrap_words
+from lexome.interpretplan import check_interpret
 from lexome.look import save
-from lexome.plan import _check_interpret
 
 
 def test_texts_are_chosen_by_class_with_some_wrong_ones():
@@ -95,10 +95,10 @@ def test_settings_must_name_a_fine_tuned_run(change, message):
     models = {"head": {"kind": "head"}, "native": {"kind": "fine_tune"}}
     entry = {"model": "native", "seed": 1, "examples": 10, "steps": 8} | change
     study = {"prepare": {"rule": "go_aspect"}, "models": models, "interpret": entry}
-    mistakes = _check_interpret(study, [0, 1], "studies.s")
+    mistakes = check_interpret(study, [0, 1], "studies.s")
     assert [message] == [mistake.split(": ", 1)[1] for mistake in mistakes] if message else mistakes == []
-    assert _check_interpret(study | {"interpret": None}, [0, 1], "studies.s") == []
+    assert check_interpret(study | {"interpret": None}, [0, 1], "studies.s") == []
     foreign = study | {"interpret": entry | {"scored": 10}}
-    assert "studies.s.interpret.scored: only studies of DNA have it" in _check_interpret(foreign, [0, 1], "studies.s")
+    assert "studies.s.interpret.scored: only studies of DNA have it" in check_interpret(foreign, [0, 1], "studies.s")
     proteins = study | {"prepare": {"rule": "protein_function"}}
-    assert "only texts and binding to DNA are explained" in _check_interpret(proteins, [0, 1], "studies.s")[0]
+    assert "only texts and binding to DNA are explained" in check_interpret(proteins, [0, 1], "studies.s")[0]

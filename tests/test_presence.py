@@ -143,6 +143,7 @@ def workflow(tmp_path):
     config |= {"studies": {"base": common, "notes": notes}, "backbones": {}}
     config.pop("classify", None)
     config.pop("score", None)
+    config.pop("tag", None)
     about = {"title": "Notes", "version": "1", "licence": "none", "citation": "none"}
     config["datasets"]["notes"] = registry()["notes"] | about
     (tmp_path / "notes.yaml").write_text(yaml.safe_dump(config))

@@ -175,5 +175,5 @@ if __name__ == "__main__":
             snakemake.output.table,
             snakemake.input.get("ontology") or None,
             snakemake.params.borrowed,
-            snakemake.params.get("contrasts") or (),
+            snakemake.params.contrasts,
         )

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +185,62 @@ def restore_random_states(states: Mapping[str, torch.Tensor], device: torch.devi
         torch.cuda.set_rng_state(states["cuda"], device)
 
 
+@dataclass
+class Course:
+    """How far a training has come: what its checkpoints hold beside the model, the optimiser and the random states.
+
+    Attributes
+    ----------
+    history
+        Records of the epochs that are done.
+    best, best_weights
+        The record and the weights (on the CPU) of the best epoch by the monitored figure; None without a monitor.
+    step
+        Batches that were drawn.
+    """
+
+    history: list[dict] = field(default_factory=list)
+    best: dict | None = None
+    best_weights: dict[str, torch.Tensor] | None = None
+    step: int = 0
+
+    def add(self, record: dict, monitor: str | None, model: nn.Module) -> None:
+        """Take an epoch's record, and its weights if it is the best so far."""
+        self.history.append(record)
+        log.info("%s", record)
+        if monitor and improves(record, self.best, monitor):
+            self.best = record
+            self.best_weights = {name: part.detach().cpu().clone() for name, part in model.state_dict().items()}
+
+    def save(
+        self, folder: Path, epoch: int, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
+    ) -> None:
+        """Leave a checkpoint, from which `resume` goes on."""
+        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "random": random_states(device)}
+        save_checkpoint(folder, epoch, state | vars(self))
+
+    def close(self, model: nn.Module, epochs: int) -> list[dict]:
+        """Put the best weights into the model; the history, whose last record names the epoch that they are of."""
+        if self.best_weights:
+            model.load_state_dict(self.best_weights)
+        return [*self.history, {"event": "best", "epoch": self.best["epoch"] if self.best else epochs}]
+
+
+def resume(
+    folder: Path, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device, epochs: int
+) -> Course:
+    """The course of a training, after its newest checkpoint if there is one; that is put into model and optimiser."""
+    newest = newest_checkpoint(folder)
+    if not newest:
+        return Course()
+    state = torch.load(newest, map_location="cpu", weights_only=True)
+    model.load_state_dict(state.pop("model"))
+    optimiser.load_state_dict(state.pop("optimiser"))
+    restore_random_states(state.pop("random"), device)
+    log.info("training goes on after epoch %d of %d", len(state["history"]), epochs)
+    return Course(**state)
+
+
 def fit(
     model: nn.Module,
     train: Examples,
@@ -231,26 +287,16 @@ def fit(
     trained = [weights for weights in model.parameters() if weights.requires_grad]
     warmup, steps = warmup_steps(len(train), settings)
     epochs, monitor = settings["epochs"], settings["monitor"]
-    history: list[dict] = []
-    best, best_weights, step = None, None, 0
+    course = resume(checkpoints, model, optimiser, device, epochs)
 
-    newest = newest_checkpoint(checkpoints)
-    if newest:
-        state = torch.load(newest, map_location="cpu", weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        history, best, best_weights, step = state["history"], state["best"], state["best_weights"], state["step"]
-        restore_random_states(state["random"], device)
-        log.info("training goes on after epoch %d of %d", len(history), epochs)
-
-    for epoch in range(len(history) + 1, epochs + 1):
+    for epoch in range(len(course.history) + 1, epochs + 1):
         model.train()
         total = torch.zeros((), device=device)
         grouped = settings["group_by_length"]
         batches = epoch_batches([len(row) for row in train.rows], settings["batch_size"], seed, epoch, grouped)
         for rows in progress(batches, unit="batch", desc=f"epoch {epoch}/{epochs}"):
             for group in optimiser.param_groups:
-                group["lr"] = settings["learning_rate"] * linear_schedule(step, warmup, steps)
+                group["lr"] = settings["learning_rate"] * linear_schedule(course.step, warmup, steps)
             batch = pad_batch([train.drawn(row, epoch) for row in rows.tolist()], pad)
             with mixed_precision(device):
                 loss = model(**{name: part.to(device) for name, part in batch.items()}).loss
@@ -259,23 +305,13 @@ def fit(
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             total += loss.detach()
-            step += 1
+            course.step += 1
 
         logits = predict(model, valid, pad, device)
-        record = {"epoch": epoch, "step": step, "train_loss": total.item() / len(batches)}
+        record = {"epoch": epoch, "step": course.step, "train_loss": total.item() / len(batches)}
         record["valid_loss"] = loss_of(logits, valid.targets)
         record |= {f"valid_{name}": float(value) for name, value in score(logits).items()}
-        history.append(record)
-        log.info("%s", record)
-
-        if monitor and improves(record, best, monitor):
-            best = record
-            best_weights = {name: part.detach().cpu().clone() for name, part in model.state_dict().items()}
+        course.add(record, monitor, model)
         if epoch < epochs:
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
-            state |= {"best": best, "best_weights": best_weights, "step": step, "random": random_states(device)}
-            save_checkpoint(checkpoints, epoch, state)
-
-    if best_weights:
-        model.load_state_dict(best_weights)
-    return [*history, {"event": "best", "epoch": best["epoch"] if best else epochs}]
+            course.save(checkpoints, epoch, model, optimiser, device)
+    return course.close(model, epochs)

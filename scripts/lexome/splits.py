@@ -69,13 +69,10 @@ def stratified_split(
     """
     if set(fractions) != set(SUBSETS) or abs(sum(fractions.values()) - 1) > 1e-9:
         raise LexomeError(f"split fractions must name {', '.join(SUBSETS)} and sum to 1, found {dict(fractions)}")
-    names, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
-    order = np.random.default_rng(seed).permutation(len(names))
-    # Largest groups first, in shuffled order among equals: the small ones then even out what the large ones left.
-    order = order[np.argsort(-sizes[order], kind="stable")]
+    inverse, sizes, order = _largest_first(groups, seed)
     share = np.array([fractions[name] for name in SUBSETS])
     class_of_group = _commonest_class(inverse, np.asarray(classes, dtype=np.int64))
-    subset = np.empty(len(names), dtype=int)
+    subset = np.empty(len(sizes), dtype=int)
     for one in np.unique(class_of_group):
         members = order[class_of_group[order] == one]
         # Lists: on three numbers numpy takes ten times as long.
@@ -88,10 +85,18 @@ def stratified_split(
     for place, name in enumerate(SUBSETS):
         if share[place] > 0 and not (subset == place).any():
             raise LexomeError(
-                f"the split leaves `{name}` empty: {len(names)} groups of examples are too few for {dict(fractions)}; "
+                f"the split leaves `{name}` empty: {len(sizes)} groups of examples are too few for {dict(fractions)}; "
                 "add data or give that subset a larger share"
             )
     return np.array(SUBSETS)[subset[inverse]]
+
+
+def _largest_first(groups: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Group of each example (0 .. n_groups - 1), examples of each group, and the groups in the order of dealing out."""
+    names, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    # Largest groups first, in shuffled order among equals: the small ones then even out what the large ones left.
+    return inverse, sizes, order[np.argsort(-sizes[order], kind="stable")]
 
 
 def _commonest_class(group: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -171,12 +176,10 @@ def fold_split(groups: Sequence[str], folds: int, fold: int, fractions: Mapping[
     LexomeError
         If there are fewer groups than folds, or the cut leaves a subset empty.
     """
-    names, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
-    if len(names) < folds:
-        raise LexomeError(f"{len(names)} groups of examples are too few for {folds} folds; lower `folds` or add data")
-    order = np.random.default_rng(seed).permutation(len(names))
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    filled, fold_of = [0] * folds, np.empty(len(names), dtype=int)
+    inverse, sizes, order = _largest_first(groups, seed)
+    if len(sizes) < folds:
+        raise LexomeError(f"{len(sizes)} groups of examples are too few for {folds} folds; lower `folds` or add data")
+    filled, fold_of = [0] * folds, np.empty(len(sizes), dtype=int)
     for group in order.tolist():
         place = filled.index(min(filled))
         fold_of[group] = place

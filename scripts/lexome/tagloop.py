@@ -13,12 +13,8 @@ from torch import nn
 from lexome.errors import LexomeError
 from lexome.native_loop import (
     epoch_batches,
-    improves,
     linear_schedule,
-    newest_checkpoint,
-    random_states,
-    restore_random_states,
-    save_checkpoint,
+    resume,
     warmup_steps,
 )
 from lexome.runtime import progress
@@ -129,28 +125,18 @@ def fit(
     trained = [weights for group in groups for weights in group["params"]]
     warmup, steps = warmup_steps(len(lengths), settings)
     epochs, monitor = settings["epochs"], settings["monitor"]
-    history: list[dict] = []
-    best, best_weights, step = None, None, 0
+    course = resume(checkpoints, model, optimiser, device, epochs)
 
-    newest = newest_checkpoint(checkpoints)
-    if newest:
-        state = torch.load(newest, map_location="cpu", weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        history, best, best_weights, step = state["history"], state["best"], state["best_weights"], state["step"]
-        restore_random_states(state["random"], device)
-        log.info("training goes on after epoch %d of %d", len(history), epochs)
-
-    for epoch in range(len(history) + 1, epochs + 1):
+    for epoch in range(len(course.history) + 1, epochs + 1):
         begun = time.perf_counter()
         model.train()
         total = torch.zeros((), device=device)
         batches = epoch_batches(lengths, settings["batch_size"], seed, epoch, settings["group_by_length"])
         for rows in progress(batches, unit="batch", desc=f"epoch {epoch}/{epochs}"):
             for group in optimiser.param_groups:
-                group["lr"] = group["top"] * linear_schedule(step, warmup, steps)
+                group["lr"] = group["top"] * linear_schedule(course.step, warmup, steps)
             loss = loss_of(rows)
-            step += 1
+            course.step += 1
             if not loss.requires_grad:
                 continue  # documents without anything that the heads could learn
             loss.backward()
@@ -163,24 +149,14 @@ def fit(
                 f"training diverged in epoch {epoch}: lower learning_rate (now {settings['learning_rate']:g})"
             )
         model.eval()
-        record = {"epoch": epoch, "step": step, "train_loss": total.item() / len(batches), **judge()}
+        record = {"epoch": epoch, "step": course.step, "train_loss": total.item() / len(batches), **judge()}
         record["seconds"] = time.perf_counter() - begun
-        history.append(record)
-        log.info("%s", record)
-
         if monitor and monitor not in record:
             raise LexomeError(
                 f"{monitor} is not defined on valid: nothing there is annotated for it; give valid a larger share, or "
                 "set `monitor: valid_loss`"
             )
-        if monitor and improves(record, best, monitor):
-            best = record
-            best_weights = {name: part.detach().cpu().clone() for name, part in model.state_dict().items()}
+        course.add(record, monitor, model)
         if epoch < epochs:
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "history": history}
-            state |= {"best": best, "best_weights": best_weights, "step": step, "random": random_states(device)}
-            save_checkpoint(checkpoints, epoch, state)
-
-    if best_weights:
-        model.load_state_dict(best_weights)
-    return [*history, {"event": "best", "epoch": best["epoch"] if best else epochs}]
+            course.save(checkpoints, epoch, model, optimiser, device)
+    return course.close(model, epochs)

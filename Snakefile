@@ -13,13 +13,6 @@ report: "resources/report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/common_runs.smk"
-include: "rules/common_backbones.smk"
-include: "rules/common_interpret.smk"
-include: "rules/common_annotate.smk"
-include: "rules/common_report.smk"
-include: "rules/common_maps.smk"
-include: "rules/common_convert.smk"
 include: "rules/download.smk"
 include: "rules/prepare.smk"
 include: "rules/audit.smk"
@@ -37,6 +30,8 @@ include: "rules/variants.smk"
 include: "rules/convert.smk"
 include: "rules/interpret.smk"
 include: "rules/maps.smk"
+include: "rules/proteins.smk"
+include: "rules/annotate_proteins.smk"
 include: "rules/report.smk"
 
 

@@ -4,6 +4,7 @@ Needs: `config`, config/datasets.yaml, config/backbones.yaml, config/published.y
 Makes: no file.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,10 @@ sys.path.insert(0, str(BASE / "scripts"))
 from lexome import (
     adapted,
     agreementplan,
+    alignplan,
+    batching,
+    embedplan,
+    ensembleplan,
     foldplan,
     plan,
     presence,
@@ -211,6 +216,11 @@ def prepare_tables(wildcards):
     return plan.file_paths(prepare_settings(wildcards).get("files"))
 
 
+def prepare_targets(wildcards):
+    """The files of the official test proteins of a study; nothing where it has none."""
+    return plan.file_paths(prepare_settings(wildcards).get("targets"))
+
+
 def ontology_source(wildcards):
     """The OBO file of an ontology."""
     return plan.ontologies(studies)[wildcards.ontology]
@@ -230,6 +240,41 @@ def split_settings(wildcards):
     return studies[wildcards.study]["splits"][wildcards.split]
 
 
+def split_clusters(wildcards):
+    """The clusters whose proteins a split keeps together; nothing for the other methods."""
+    entry = split_settings(wildcards)
+    if entry["method"] != "cluster":
+        return []
+    return f"results/{wildcards.study}/clusters/{alignplan.cluster_name(entry)}.parquet"
+
+
+# Align
+
+
+def every_cluster_set():
+    """The names of the clusters that the splits of all studies need."""
+    return {
+        name for study in studies.values() for name in alignplan.cluster_sets(study)
+    }
+
+
+def cluster_settings(wildcards):
+    """How proteins are clustered."""
+    return alignplan.cluster_sets(studies[wildcards.study])[wildcards.clusters]
+
+
+def search_settings(wildcards):
+    """How the training proteins of a split are searched."""
+    return alignplan.search_settings(split_settings(wildcards))
+
+
+def nearest_identities(wildcards):
+    """The nearest training identity of a split's valid and test proteins; nothing for studies of something else."""
+    proteins = alignplan.of_proteins(studies[wildcards.study])
+    table = f"results/{wildcards.study}/splits/{wildcards.split}.identity.parquet"
+    return table if proteins else []
+
+
 # Tokenise
 
 
@@ -245,23 +290,29 @@ def backbone_files(wildcards):
 
 
 def max_tokens(wildcards):
-    """Tokens that the backbone takes, special tokens included."""
-    return backbones[wildcards.backbone]["max_tokens"]
+    """Tokens that examples are cut to; None where longer ones are read in windows."""
+    entry = backbones[wildcards.backbone]
+    return None if embedplan.takes_windows(entry) else entry["max_tokens"]
 
 
 # Train
 
 
 def model_settings(wildcards):
-    """The entry of a model in the config, with the pooling of the embeddings that it reads.
+    """The entry of a model in the config, with the pooling of the embeddings, or the search of the hits, that it reads.
 
     Without its seeds: another seed in the list trains that one, not all of them anew.
     """
     entry = dict(studies[wildcards.study]["models"][wildcards.model])
     entry.pop("seeds", None)
+    if alignplan.reads_hits(entry):
+        # What a saved model needs to search for new proteins as it was trained to.
+        return {"search": search_settings(wildcards)} | entry
     if "layers" not in entry:
         return entry
-    return {"pooling": plan.poolings(backbones[entry["backbone"]])[0]} | entry
+    return {
+        "pooling": embedplan.vector_poolings(backbones[entry["backbone"]])[0]
+    } | entry
 
 
 def fine_tuned(wildcards):
@@ -288,12 +339,11 @@ def embeddings_folder(wildcards):
 
 
 def embeddings_files(wildcards):
-    """Index, manifest and shards of a model's embeddings; nothing for a model that reads none."""
+    """Index and manifest of a model's embeddings, which vouch for the shards; nothing for a model that reads none."""
     folder = embeddings_folder(wildcards)
     if folder is None:
         return []
-    shards = [f"{folder}/shards/{shard}.npy" for shard in range(shard_count(wildcards))]
-    return [f"{folder}/index.parquet", f"{folder}/manifest.json", *shards]
+    return [f"{folder}/index.parquet", f"{folder}/manifest.json"]
 
 
 def tuned_tokens(wildcards):
@@ -325,6 +375,32 @@ def corpora_files(wildcards):
 def model_motifs(wildcards):
     """The file of known motifs that a model reads; nothing for other models."""
     return model_settings(wildcards).get("motif_file", [])
+
+
+def model_hits(wildcards):
+    """The hits that a model carries labels over from; nothing for other models."""
+    hits = f"results/{wildcards.study}/splits/{wildcards.split}.hits.parquet"
+    return hits if alignplan.reads_hits(model_settings(wildcards)) else []
+
+
+def members(wildcards):
+    """Models whose predictions an ensemble averages; none for other models."""
+    return model_settings(wildcards).get("members", [])
+
+
+def member_predictions(wildcards):
+    """What the members of an ensemble predict."""
+    study = studies[wildcards.study]
+    folder = f"results/{wildcards.study}/{wildcards.split}"
+    runs = {
+        name: ensembleplan.member_seed(
+            study, config["seeds"], name, int(wildcards.seed)
+        )
+        for name in members(wildcards)
+    }
+    return [
+        f"{folder}/{name}/seed{seed}/predictions.parquet" for name, seed in runs.items()
+    ]
 
 
 def tagger_predictions(wildcards):
@@ -387,3 +463,14 @@ def contrasts(wildcards):
 def bootstrap_settings(wildcards):
     """Replicates, level and seed of the intervals."""
     return config["bootstrap"]
+
+
+include: "common_runs.smk"
+include: "common_backbones.smk"
+include: "common_interpret.smk"
+include: "common_annotate.smk"
+include: "common_report.smk"
+include: "common_maps.smk"
+include: "common_convert.smk"
+include: "common_proteins.smk"
+include: "common_annotations.smk"

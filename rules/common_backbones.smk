@@ -75,12 +75,8 @@ def adapt_training(wildcards):
 
 
 def embedding_settings(wildcards):
-    """Layers and pooling of a backbone."""
-    entry = backbones[wildcards.backbone]
-    return {
-        "layers": entry["embedding"]["layers"],
-        "pooling": plan.poolings(entry),
-    }
+    """How a backbone reads what it embeds, defaults included."""
+    return embedplan.embedding_settings(backbones[wildcards.backbone])
 
 
 def embedding_memory(wildcards, attempt):
@@ -90,16 +86,37 @@ def embedding_memory(wildcards, attempt):
     )
 
 
-def shard_count(wildcards):
-    """Embedding jobs of a study."""
-    return studies[wildcards.study]["shards"]
+def embedding_unit(wildcards):
+    """What the tokens of a backbone stand for."""
+    return embedplan.UNITS[backbones[wildcards.backbone]["kind"]]
+
+
+def shards_dealt(wildcards):
+    """How a study's distinct sequences are dealt out to embedding jobs: `shards`, or `shard_sequences` of a job."""
+    study = studies[wildcards.study]
+    return {key: study[key] for key in ("shards", "shard_sequences") if key in study}
 
 
 def shard_files(suffix):
     """An input function: one file of every shard of a study's embeddings."""
 
     def files(wildcards):
+        dealt = shards_dealt(wildcards)
+        count = dealt.get("shards")
+        if count is None:
+            # Known once the examples are tokenised.
+            tokens = checkpoints.tokenise_examples.get(**wildcards).output.tokens
+            with open(f"{tokens}/counts.json") as file:
+                count = batching.shard_count(json.load(file)["distinct"], dealt)
         folder = f"results/{wildcards.study}/embeddings/{wildcards.backbone}/shards"
-        return [f"{folder}/{shard}.{suffix}" for shard in range(shard_count(wildcards))]
+        return [f"{folder}/{shard}.{suffix}" for shard in range(count)]
 
     return files
+
+
+def unfinished_shard(wildcards):
+    """Where an embedding job that is ended leaves what it has done; no output, so that it is not removed."""
+    return (
+        f"results/unfinished/embed_sequences/{wildcards.study}/{wildcards.backbone}/"
+        f"{wildcards.shard}"
+    )

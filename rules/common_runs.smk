@@ -10,10 +10,10 @@ from lexome import analysisplan, foldplan, tagplan, tasks
 
 
 def judged_ontology(wildcards):
-    """The parsed ontology whose terms a study's concepts are; nothing for other studies."""
+    """The parsed ontology whose terms a study's labels or concepts are; nothing for other studies."""
     prepare = prepare_settings(wildcards)
     concepts = tasks.task_of(prepare) == "tagging" and prepare.get("ontology")
-    return ontology_table(wildcards) if concepts else []
+    return ontology_table(wildcards) if concepts or tasks.of_terms(prepare) else []
 
 
 def borrowing_models(wildcards):

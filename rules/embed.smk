@@ -1,8 +1,9 @@
 """Embed: tokens to fixed-size vectors of a frozen backbone, one job a shard.
 
 Needs: results/<study>/tokens/<backbone>/, the backbone's weights.
-Makes: results/<study>/embeddings/<backbone>/: shards/<n>.npy (rows x poolings and layers x width) and .parquet (their ids),
-index.parquet (id, shard, row), manifest.json.
+Makes: results/<study>/embeddings/<backbone>/: shards/<n>.npy (rows x poolings and layers x width), .tokens.npy (tokens x
+layers x width; empty unless `tokens` is a pooling) and .parquet (their ids), index.parquet (id, shard, row), manifest.json.
+A job that is ended goes on where it was: what it has done lies in results/unfinished/.
 """
 
 
@@ -12,6 +13,7 @@ rule embed_sequences:
         backbone=backbone_files,
     output:
         vectors="results/{study}/embeddings/{backbone}/shards/{shard}.npy",
+        tokens="results/{study}/embeddings/{backbone}/shards/{shard}.tokens.npy",
         ids="results/{study}/embeddings/{backbone}/shards/{shard}.parquet",
         cost="results/{study}/embeddings/{backbone}/shards/{shard}.json",
     log:
@@ -28,7 +30,9 @@ rule embed_sequences:
         runtime="4h",
     params:
         settings=embedding_settings,
-        shards=shard_count,
+        dealt=shards_dealt,
+        unit=embedding_unit,
+        unfinished=unfinished_shard,
         code=code("embed_sequences"),
     message:
         "Embed shard {wildcards.shard} of {wildcards.study} with {wildcards.backbone}"
@@ -38,6 +42,7 @@ rule embed_sequences:
 
 rule index_embeddings:
     input:
+        tokens="results/{study}/tokens/{backbone}",
         vectors=shard_files("npy"),
         ids=shard_files("parquet"),
         costs=shard_files("json"),
@@ -47,7 +52,7 @@ rule index_embeddings:
     log:
         "results/logs/index_embeddings/{study}/{backbone}.log",
     conda:
-        "../envs/data.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=grow_memory(1000),

@@ -15,6 +15,7 @@ rule evaluate_model:
         labels="results/{study}/splits/{split}.labels.json",
         predictions="results/{study}/{split}/{model}/seed{seed}/predictions.parquet",
         ontology=judged_ontology,
+        study_labels="results/{study}/labels.json",
     output:
         metrics="results/{study}/{split}/{model}/seed{seed}/metrics.json",
         replicates="results/{study}/{split}/{model}/seed{seed}/replicates.npz",

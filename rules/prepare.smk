@@ -38,6 +38,7 @@ rule prepare_protein_function:
         annotations=prepare_file("annotations"),
         sequences=prepare_file("sequences"),
         taxonomy=prepare_file("taxonomy"),
+        targets=prepare_targets,
     output:
         examples="results/{study}/examples.parquet",
         labels="results/{study}/labels.json",
@@ -57,7 +58,7 @@ rule prepare_protein_function:
         runtime="30m",
     params:
         settings=prepare_settings,
-        checksums=checksums("annotations", "sequences", "taxonomy"),
+        checksums=checksums("annotations", "sequences", "taxonomy", "targets"),
         code=code("prepare_protein_function"),
     message:
         "Prepare the proteins and functions of {wildcards.study}"

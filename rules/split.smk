@@ -1,14 +1,18 @@
 """Split: examples to train, valid and test, with an audit of what leaks between them.
 
-Needs: results/<study>/examples.parquet, labels.json.
+Needs: results/<study>/examples.parquet, labels.json; for the method `cluster` results/<study>/clusters/<clusters>.parquet.
 Makes: results/<study>/splits/<split>.parquet, .labels.json (labels judged, chosen on train), .leakage.json.
 """
+
+
+include: "align.smk"
 
 
 rule split_examples:
     input:
         examples="results/{study}/examples.parquet",
         labels="results/{study}/labels.json",
+        clusters=split_clusters,
     output:
         assignment="results/{study}/splits/{split}.parquet",
         labels="results/{study}/splits/{split}.labels.json",

@@ -2,10 +2,12 @@
 
 Needs: results/<study>/examples.parquet, splits/<split>.parquet of every split, the backbone's tokenizer.
 Makes: results/<study>/tokens/<backbone>/, a Hugging Face dataset on disk: the examples that any split uses.
+
+A checkpoint: how many embedding jobs a study with `shard_sequences` has follows from the distinct sequences found here.
 """
 
 
-rule tokenise_examples:
+checkpoint tokenise_examples:
     input:
         examples="results/{study}/examples.parquet",
         assignments=split_files,

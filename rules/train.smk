@@ -2,7 +2,8 @@
 
 Needs: examples, labels, split; the embeddings of a frozen backbone for a head; tokens and backbone for fine-tuning; the
 file of known motifs for a model that scans them; the predictions of a tagger for a model that links its entities or names
-their concepts, which takes the ontology too.
+their concepts, which takes the ontology too; the hits of the split for a model that carries labels over from them; the
+predictions of its members for an ensemble.
 Makes: results/<study>/<split>/<model>/seed<k>/: model/, predictions.parquet, history.jsonl, cost.json.
 The labels of test examples are dropped when a run is loaded: no model can learn from them.
 """
@@ -21,6 +22,8 @@ rule train_model:
         motifs=model_motifs,
         tagger=tagger_predictions,
         ontology=model_ontology,
+        hits=model_hits,
+        members=member_predictions,
     output:
         model=directory("results/{study}/{split}/{model}/seed{seed}/model"),
         predictions="results/{study}/{split}/{model}/seed{seed}/predictions.parquet",
@@ -42,6 +45,7 @@ rule train_model:
         embeddings=embeddings_folder,
         embedding_parameters=embedding_parameters,
         corpora=seen_corpora,
+        members=members,
         checksums=checksums("motifs"),
         code=code("train_model"),
     message:

@@ -2,11 +2,10 @@
 
 import logging
 
-import numpy as np
-import pandas as pd
-
 from lexome.costs import describe, stopwatch
-from lexome.runtime import atomic, job, progress, write_json, write_parquet
+from lexome.runtime import job, progress, write_json, write_parquet
+
+log = logging.getLogger(__name__)
 
 
 def embed_sequences(
@@ -15,57 +14,79 @@ def embed_sequences(
     settings: dict,
     batch_tokens: int,
     shard: int,
-    shards: int,
+    dealt: dict,
+    unit: str,
+    code: str,
     threads: int,
     gpus: int,
     vectors_path: str,
-    ids_path: str,
+    tokens_out: str,
+    rows_path: str,
     cost_path: str,
+    unfinished: str,
 ) -> None:
-    """Write the shard's vectors, its rows, and what it took.
+    """Write the shard's vectors, the states of its tokens, its rows, and what it took.
 
-    The vectors are float32 `.npy` of shape (rows, poolings * layers, width); the rows `id`, `tokens` (how many, special
-    ones included) and `truncated` (whether the backbone saw a part only); the cost as in `costs.describe`.
+    The arrays are `.npy`, see `embedshard.fill_shard`, in the type that `settings` names (bfloat16 as its bits,
+    uint16); the rows as in `embedshard.Shard.table`; the cost as in `costs.describe`, with the `letters` (residues)
+    that this job read and `letters_per_second`.
 
     Parameters
     ----------
     settings
-        `layers` and `pooling` (a list of them) of the backbone's embedding.
+        From `embedplan.embedding_settings`.
     batch_tokens
-        Tokens in a batch, padding included: a matter of memory and speed.
+        Tokens that are read at once: a matter of memory and speed.
+    dealt
+        `shards` or `shard_sequences` of the study, see `batching.shard_count`.
+    unit
+        What a token stands for, in the plural: residues.
+    code
+        Hash of the code; what other code began is begun anew.
+    unfinished
+        Folder where a job that is ended leaves what it has done, for the next to go on from.
     """
     import datasets
     import torch
 
     from lexome.devices import find_device, set_threads
-    from lexome.embedding import LayerReader, embed, load_backbone, shard_rows
+    from lexome.embedding import Embedder, LayerReader, load_backbone, precision_of
+    from lexome.embedshard import Shard, describe_files, fill_shard
     from lexome.tokens import load_tokenizer
 
     set_threads(threads)
     device = find_device(gpus)
-    tokens = datasets.load_from_disk(tokens_path)
-    chosen = tokens.select(shard_rows(tokens["length"], shard, shards))
-    reader = LayerReader(load_backbone(backbone, device), settings["layers"])
-    logging.info("%d sequences on %s, torch %s", len(chosen), device, torch.__version__)
+    precision = precision_of(settings["precision"], device)
+    reader = LayerReader(load_backbone(backbone, device, precision), settings["layers"])
+    embedder = Embedder(
+        reader, load_tokenizer(backbone), settings["pooling"], batch_tokens, settings["room"], settings["overlap"]
+    )
+    own = Shard(datasets.load_from_disk(tokens_path), shard, dealt, embedder)
+    total = int(own.contents.sum())
+    log.info("%d distinct sequences, %d %s; %s on %s", len(own.rows), total, unit, precision, device)
+    if long := int((own.windows > 1).sum()):
+        log.info("%d are longer than the %d tokens that the backbone reads at once: windows", long, settings["room"])
 
-    line = progress(total=sum(chosen["length"]), unit="tokens", desc=f"shard {shard + 1}/{shards}")
+    plan = settings | {"precision": str(precision), "device": device.type, "code": code, "torch": torch.__version__}
+    plan["backbone"] = describe_files(backbone)
+    line = progress(total=total, unit=unit, desc=f"Embed shard {shard}")
+    done = 0
+
+    def report(sequences: int, letters: int) -> None:
+        nonlocal done
+        done += sequences
+        line.set_postfix_str(f"{done:,} of {len(own.rows):,} sequences", refresh=False)
+        line.update(letters)
+
     with stopwatch() as measured, line:
-        vectors = embed(
-            list(chosen["input_ids"]),
-            reader,
-            load_tokenizer(backbone),
-            settings["pooling"],
-            batch_tokens,
-            device,
-            report=lambda _sequences, n_tokens: line.update(n_tokens),
-        )
-    seconds = measured["seconds"]
-    logging.info("%.1f sequences/s, %.0f tokens/s", len(chosen) / seconds, sum(chosen["length"]) / seconds)
-    rows = {"id": chosen["id"], "tokens": chosen["length"], "truncated": chosen["truncated"]}
-    write_parquet(ids_path, pd.DataFrame(rows))
-    write_json(cost_path, describe(measured, device.type))
-    with atomic(vectors_path) as temporary, open(temporary, "wb") as file:
-        np.save(file, vectors)
+        partial, letters = fill_shard(own, embedder, settings["dtype"], plan, unfinished, report)
+    rate = letters / measured["seconds"]
+    log.info("%d %s in this job, %.0f a second", letters, unit, rate)
+    write_parquet(rows_path, own.table())
+    write_json(
+        cost_path, describe(measured, device.type) | {"unit": unit, "letters": letters, "letters_per_second": rate}
+    )
+    partial.finish({"vectors": vectors_path, "tokens": tokens_out})
 
 
 if __name__ == "__main__":
@@ -76,10 +97,14 @@ if __name__ == "__main__":
             snakemake.params.settings,
             snakemake.config["registries"]["backbones"][snakemake.wildcards.backbone]["embedding"]["batch_tokens"],
             int(snakemake.wildcards.shard),
-            snakemake.params.shards,
+            snakemake.params.dealt,
+            snakemake.params.unit,
+            snakemake.params.code,
             snakemake.threads,
             snakemake.resources.get("gpu", 0),
             snakemake.output.vectors,
+            snakemake.output.tokens,
             snakemake.output.ids,
             snakemake.output.cost,
+            snakemake.params.unfinished,
         )

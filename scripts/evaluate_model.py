@@ -8,8 +8,8 @@ import pandas as pd
 
 from lexome.bootstrap import resample_groups, stream
 from lexome.errors import LexomeError
-from lexome.evaluation import TASKS, load_labels, load_task, subsets
-from lexome.runtime import atomic, write_json, write_parquet
+from lexome.evaluation import TASKS, load_labels, load_task, subsets, with_ontology
+from lexome.runtime import atomic, read_json, write_json, write_parquet
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def evaluate_model(
     seed: int,
     ontology: str | Path | None = None,
     borrowed: bool = False,
+    study_labels: str | Path | None = None,
 ) -> None:
     """Write a run's metrics, their bootstrap replicates and a table by label.
 
@@ -55,9 +56,11 @@ def evaluate_model(
     study, split, model, seed
         Name the run. Resamples depend on study, split and subset only, so every model gets the same ones.
     ontology
-        Parsed, whose terms the concepts of a study are; None for studies without.
+        Parsed, whose terms a study's labels or concepts are; None for studies without.
     borrowed
         Whether the model only links entities that another one found: the figures of these are the other's.
+    study_labels
+        The study's `labels.json`; read where labels are terms of an ontology.
 
     Raises
     ------
@@ -66,6 +69,9 @@ def evaluate_model(
     """
     vocabulary = load_labels(labels)
     judged = load_task(examples, assignment, vocabulary, predictions, ontology, borrowed)
+    if ontology and vocabulary.task == "multi_label":
+        every = [label["id"] for label in read_json(study_labels)["labels"]]
+        vocabulary = with_ontology(vocabulary, pd.read_parquet(ontology), examples, assignment, every)
 
     rows, replicates, tables, about = [], {}, [], {}
     for subset, mask in subsets(judged, settings["distant"]).items():
@@ -117,4 +123,5 @@ if __name__ == "__main__":
             int(snakemake.wildcards.seed),
             snakemake.input.get("ontology") or None,
             snakemake.params.borrowed,
+            snakemake.input.study_labels,
         )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
 
@@ -10,6 +11,7 @@ from lexome.runtime import job, read_json, write_json, write_parquet
 
 
 def index_embeddings(
+    tokens_path: str,
     vectors: list[str],
     ids: list[str],
     costs: list[str],
@@ -18,30 +20,36 @@ def index_embeddings(
     index_path: str,
     manifest_path: str,
 ) -> None:
-    """Write `index.parquet` (id, shard, row) and `manifest.json`.
+    """Write `index.parquet`, see `embedding_store.build_index`, and `manifest.json`.
 
-    The manifest tells the backbone, layers, pooling, width, dtype, rows, how many of them were truncated, and seconds
-    and energy of all shards together.
+    The manifest tells the backbone, how it was read (`embedplan.embedding_settings`), width, rows (examples), distinct
+    sequences, how many were cut and how many read in windows, tokens, and seconds and energy of all shards together;
+    `letters_per_second` is the rate of one job, in the `unit` (residues, say).
     """
     folder = Path(index_path).parent
     names = [str(Path(path).relative_to(folder)) for path in vectors]
     rows = [pd.read_parquet(path) for path in ids]
-    index = build_index(zip(names, (table["id"] for table in rows), strict=True))
+    tokens = datasets.load_from_disk(tokens_path)
+    index = build_index(zip(names, rows, strict=True), tokens["id"][:], tokens["first"][:])
     shapes = [np.load(path, mmap_mode="r").shape for path in vectors]
     spent = pd.DataFrame([read_json(path) for path in costs])
+    seconds = float(spent["seconds"].sum())
     write_parquet(index_path, index)
     write_json(
         manifest_path,
         {
             "backbone": backbone,
-            "layers": settings["layers"],
-            "pooling": settings["pooling"],
+            **settings,
             "width": shapes[0][2],
-            "dtype": "float32",
             "rows": len(index),
-            "truncated": int(sum(table["truncated"].sum() for table in rows)),
+            "sequences": sum(len(table) for table in rows),
+            "truncated": int(sum(tokens["truncated"][:])),
+            "windowed": int(sum((table["windows"] > 1).sum() for table in rows)),
+            "tokens": int(sum(table["tokens"].sum() for table in rows)),
+            "unit": spent["unit"].iloc[0],
+            "letters_per_second": float(spent["letters"].sum() / seconds) if seconds else 0.0,
             "shards": {name: shape[0] for name, shape in zip(names, shapes, strict=True)},
-            "seconds": float(spent["seconds"].sum()),
+            "seconds": seconds,
             "energy_wh": None if spent["energy_wh"].isna().any() else float(spent["energy_wh"].sum()),
         },
     )
@@ -49,7 +57,9 @@ def index_embeddings(
 
 if __name__ == "__main__":
     with job(snakemake):
+        datasets.disable_progress_bars()
         index_embeddings(
+            snakemake.input.tokens,
             snakemake.input.vectors,
             snakemake.input.ids,
             snakemake.input.costs,

@@ -1,7 +1,5 @@
 """Make the examples of protein function: proteins with a sequence and their propagated GO terms."""
 
-from hashlib import blake2b
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +7,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from lexome.annotations import EXPERIMENTAL, map_terms, propagate, read_cafa_terms, read_gaf, read_taxonomy
+from lexome.cafaprotocol import KINDS, groups_of, join_targets, target_examples, time_examples
 from lexome.counts import Counts
 from lexome.errors import LexomeError
 from lexome.fasta import read_fasta
@@ -37,10 +36,15 @@ def prepare_protein_function(
     settings
         `format` (`gaf` or `cafa`), `aspect` (a namespace), `evidence` (codes, of GAF; default experimental),
         `taxon` (int or None), `max_length` (residues or None), `exclude_terms` (ids), `relations` (that imply
-        the parent; default is_a and part_of).
+        the parent; default is_a and part_of). One of two protocols of CAFA may part the examples: `time` (of GAF; see
+        `cafaprotocol.time_examples`) or `targets` (`cafaprotocol.target_examples`), with `knowledge`, the kinds of
+        test proteins (default none and limited).
     examples_out
         Parquet, one row a protein, sorted by id: `id`, `sequence`, `length` (int32, residues), `group` (hash
-        of the sequence), `labels` (list of int32, sorted positions in the vocabulary).
+        of the sequence), `labels` (list of int32, sorted positions in the vocabulary). With a protocol `subset`
+        (train, test) and `knowledge` (of test proteins, else null; see `cafaprotocol`), and where there are
+        partial-knowledge targets `measured` (list of int32: the labels that these are judged on, those not known
+        before; null: all).
     labels_out
         JSON: the vocabulary, every term of the aspect that an example has, sorted by id.
     report_out
@@ -67,29 +71,44 @@ def prepare_protein_function(
     counts.add("replaced terms mapped", mapped["replaced"], "annotations", "obsolete, and one term replaces it")
     counts.add("obsolete terms dropped", mapped["obsolete"], "annotations", "obsolete without one replacement")
     counts.add("unknown terms dropped", mapped["unknown"], "annotations", "not in the ontology")
-    pairs = pairs[in_aspect[closure.terms.get_indexer(pairs["term"].cat.categories)][pairs["term"].cat.codes]]
+    own = in_aspect[closure.terms.get_indexer(pairs["term"].cat.categories)][pairs["term"].cat.codes]
     counts.require(
         "annotations of the aspect",
-        len(pairs),
+        own.sum(),
         "annotations",
         f"{aspect}, as the ontology says of the mapped term",
         "choose another aspect or more evidence codes, or an ontology of the annotations' time",
     )
-    ids, matrix = propagate(pairs, closure)
-    counts.add("annotated proteins", len(ids), "proteins", f"with a term of {aspect}")
+    columns, kinds = np.flatnonzero(in_aspect & ~excluded), settings.get("knowledge") or KINDS
+    earlier = None
+    if settings.get("time"):
+        about, matrix, earlier = time_examples(pairs, closure, in_aspect, columns, settings["time"], kinds, counts)
+    else:
+        ids, matrix = propagate(pairs[own], closure)
+        about = pd.DataFrame({"id": ids, "protein": ids})
+    counts.add("annotated proteins", about["protein"].nunique(), "proteins", f"with a term of {aspect}")
 
-    proteins = _with_sequence(ids, sequences_path, settings.get("max_length"), counts)
-    matrix = matrix[proteins["row"].to_numpy()][:, np.flatnonzero(in_aspect & ~excluded)]
+    proteins = _with_sequence(about, sequences_path, settings.get("max_length"), counts)
+    matrix = matrix[proteins["row"].to_numpy()][:, columns]
     labelled = np.diff(matrix.indptr) > 0
     counts.add("without a term left dropped", (~labelled).sum(), "proteins", "they had excluded terms only")
+    proteins, matrix = proteins[labelled], matrix[labelled]
+    if settings.get("targets"):
+        counts.require("training proteins", len(proteins), "proteins", "", "exclude fewer terms (exclude_terms)")
+        tested, truth = target_examples(
+            settings["targets"], terms, closure, in_aspect, columns, kinds, settings.get("max_length"), counts
+        )
+        proteins = join_targets(proteins, tested, counts)
+        matrix = sparse.vstack([matrix, truth], format="csr")
+        proteins = proteins.assign(row=np.arange(len(proteins))).sort_values("id", ignore_index=True)
+        matrix = matrix[proteins["row"].to_numpy()]
     counts.require(
         "examples",
-        labelled.sum(),
+        len(proteins),
         "proteins",
         "every one with a sequence and a term",
         "exclude fewer terms (exclude_terms)",
     )
-    matrix, proteins = matrix[labelled], proteins[labelled]
     used = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
     matrix = sparse.csr_array(matrix[:, used])
     matrix.sort_indices()
@@ -103,6 +122,11 @@ def prepare_protein_function(
         "equal sequences stay together in a split",
     )
 
+    if "subset" in proteins:
+        _count_subsets(proteins, counts)
+    if earlier is not None and (proteins["knowledge"] == "partial").any():
+        held = earlier[proteins["row"].to_numpy()][:, columns[used]]
+        proteins = proteins.assign(measured=_unknown_before(proteins["knowledge"] == "partial", held))
     _write_examples(examples_out, proteins, matrix)
     names = terms.set_index("id")["name"]
     vocabulary = [{"id": term, "name": names[term]} for term in labels]
@@ -130,13 +154,15 @@ def _read_annotations(path: str, taxonomy: str | None, settings: dict, counts: C
     taxon = settings.get("taxon")
     if settings["format"] == "gaf":
         evidence = settings.get("evidence") or EXPERIMENTAL
-        pairs, read = read_gaf(path, evidence, taxon=taxon)
+        pairs, read = read_gaf(path, evidence, taxon=taxon, dates=bool(settings.get("time")))
         counts.add("annotation rows read", read["rows"], "annotations", "GAF")
         counts.add("other taxa dropped", read["taxon"], "annotations", f"taxon {taxon}" if taxon else "all taxa kept")
         counts.add("NOT rows dropped", read["not"], "annotations", "they say that a protein does not have the term")
         for code, n in read["by_evidence"].items():
             note = "kept" if code in evidence else "dropped: not among the evidence codes of the study"
             counts.add(f"evidence {code}", n, "annotations", note)
+    elif settings.get("time"):
+        raise LexomeError("time: CAFA terms have no dates; use a GAF file (format: gaf), or no time")
     else:
         pairs, read = read_cafa_terms(path)
         counts.add("annotation rows read", read["rows"], "annotations", "CAFA terms, without evidence codes")
@@ -157,8 +183,11 @@ def _read_annotations(path: str, taxonomy: str | None, settings: dict, counts: C
     return pairs
 
 
-def _with_sequence(ids: pd.Index, path: str, max_length: int | None, counts: Counts) -> pd.DataFrame:
-    """Proteins with a sequence of a fit length: `id, sequence, length, row` (in `ids`), `group`; by id."""
+def _with_sequence(about: pd.DataFrame, path: str, max_length: int | None, counts: Counts) -> pd.DataFrame:
+    """The rows of `about` (`id`, `protein`, ...) with a sequence of a fit length, by id.
+
+    Beside its columns they have `sequence`, `length`, `group` and `row` (in `about`).
+    """
     table, read = read_fasta(path)
     for step, key, unit, note in (
         ("sequence records read", "records", "records", "FASTA"),
@@ -172,20 +201,22 @@ def _with_sequence(ids: pd.Index, path: str, max_length: int | None, counts: Cou
         ("repeated records dropped", "repeated", "records", "same id and sequence as an earlier one"),
     ):
         counts.add(step, read[key], unit, note)
-    table["row"] = ids.get_indexer(table["id"])
-    table = table[table["row"] >= 0].sort_values("id", ignore_index=True)
+    found = pd.Index(table["id"]).get_indexer(about["protein"])
+    row = np.flatnonzero(found >= 0)
+    read_of = table.iloc[found[row]][["sequence", "length"]].set_axis(row)
+    table = about.iloc[row].set_axis(row).join(read_of).assign(row=row).sort_values("id", ignore_index=True)
     counts.add(
         "without a sequence dropped",
-        len(ids) - len(table),
+        about["protein"].nunique() - table["protein"].nunique(),
         "proteins",
         "annotated, but not in the FASTA file",
     )
     counts.require(
         "proteins with a sequence",
-        len(table),
+        table["protein"].nunique(),
         "proteins",
         "",
-        f"the ids of annotations and sequences differ (annotations: {', '.join(ids[:3])}); "
+        f"the ids of annotations and sequences differ (annotations: {', '.join(about['protein'][:3])}); "
         "take both from the same source",
     )
     if max_length is not None:
@@ -193,8 +224,24 @@ def _with_sequence(ids: pd.Index, path: str, max_length: int | None, counts: Cou
         counts.add("too long dropped", (~short).sum(), "proteins", f"more than {max_length} residues")
         table = table[short]
     counts.require("proteins of a fit length", len(table), "proteins", "", f"raise max_length (now {max_length})")
-    group = [blake2b(sequence.encode(), digest_size=8).hexdigest() for sequence in table["sequence"]]
-    return table.assign(group=group)
+    return table.assign(group=groups_of(table["sequence"]))
+
+
+def _count_subsets(proteins: pd.DataFrame, counts: Counts) -> None:
+    """Examples of train and test, neither of which may be empty, and the groups that lie in both."""
+    for name in ("train", "test"):
+        number = (proteins["subset"] == name).sum()
+        mend = "exclude fewer terms (exclude_terms), raise max_length, or choose other days or targets"
+        counts.require(f"{name} examples", number, "examples", "", mend)
+    straddling = (proteins.groupby("group")["subset"].nunique() > 1).sum()
+    counts.add("groups in train and test", straddling, "groups", "equal sequences on both sides: the protocol's own")
+
+
+def _unknown_before(partial: pd.Series, earlier: sparse.csr_array) -> list[np.ndarray | None]:
+    """Of partial-knowledge targets the labels that were not known before; None for the others, judged on all."""
+    known = np.split(earlier.indices, earlier.indptr[1:-1])
+    every = np.arange(earlier.shape[1], dtype=np.int32)
+    return [np.setdiff1d(every, held) if one else None for one, held in zip(partial, known, strict=True)]
 
 
 def _write_examples(path: str, proteins: pd.DataFrame, matrix: sparse.csr_array) -> None:
@@ -202,8 +249,10 @@ def _write_examples(path: str, proteins: pd.DataFrame, matrix: sparse.csr_array)
         pa.array(matrix.indptr.astype(np.int32)), pa.array(matrix.indices.astype(np.int32))
     )
     types = {"id": pa.string(), "sequence": pa.string(), "length": pa.int32(), "group": pa.string()}
-    table = pa.table({name: pa.array(proteins[name], dtype) for name, dtype in types.items()})
-    table = table.append_column("labels", labels)
+    own = {"subset": pa.string(), "knowledge": pa.string(), "measured": pa.list_(pa.int32())}
+    types |= {name: dtype for name, dtype in own.items() if name in proteins}
+    table = pa.table({name: pa.array(proteins[name], dtype, from_pandas=True) for name, dtype in types.items()})
+    table = table.add_column(4, "labels", labels)
     with atomic(path) as temporary:
         pq.write_table(table, temporary)
 

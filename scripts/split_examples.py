@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lexome import splits
+from lexome.alignplan import cluster_settings
 from lexome.audit import ceilings_by_subset, whole_answers
 from lexome.errors import LexomeError
 from lexome.runtime import job, read_json, write_json, write_parquet
@@ -14,6 +15,11 @@ from lexome.runtime import job, read_json, write_json, write_parquet
 def random(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
     """Whole groups (or single examples) at random."""
     return splits.random_split(units(examples, settings), settings["fractions"], settings["seed"])
+
+
+def cluster(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
+    """Whole clusters, which are the groups by now, at random."""
+    return random(examples, labels, settings)
 
 
 def stratified(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
@@ -46,12 +52,22 @@ def folds(examples: pd.DataFrame, labels: dict, settings: dict) -> np.ndarray:
 
 
 LEFT_OUT = ""  # in place of a subset
-METHODS = {"random": random, "stratified": stratified, "official": official, "folds": folds}
+METHODS = {"random": random, "stratified": stratified, "official": official, "folds": folds, "cluster": cluster}
 
 
 def units(examples: pd.DataFrame, settings: dict) -> pd.Series:
     """What stays together: groups, or (`grouped: false`) single examples, whatever leaks then."""
     return examples["group" if settings.get("grouped", True) else "id"]
+
+
+def whole_clusters(examples: pd.DataFrame, path: str) -> np.ndarray:
+    """The cluster of each example; those that share a group of the study are joined."""
+    from lexome.seqclusters import join_groups
+
+    cluster = pd.read_parquet(path).set_index("id")["cluster"].reindex(examples["id"])
+    if cluster.isna().any():
+        raise LexomeError(f"{path}: no cluster of {cluster.index[cluster.isna()][0]}; remove the file to make it again")
+    return join_groups(cluster.to_numpy(), examples["group"].to_numpy())
 
 
 def classes_of(examples: pd.DataFrame, labels: dict) -> np.ndarray:
@@ -71,6 +87,7 @@ def split_examples(
     assignment_path: str,
     split_labels_path: str,
     leakage_path: str,
+    clusters_path: str | None = None,
 ) -> None:
     """Write `<split>.parquet`, `<split>.labels.json` and `<split>.leakage.json`.
 
@@ -80,6 +97,9 @@ def split_examples(
         `method`, `fractions`, `seed`, `min_train_examples`, `leakage` and, if wanted, `sizes` of the split in the
         config. Examples that `sizes` or `only_train` leaves out are in none of the
         files. `grouped: false` parts equal examples too.
+    clusters_path
+        For the method `cluster`: `id` and `cluster` of every example. The `group` of the split is the cluster then, or
+        several that a group of the study joins: they are what stays together, and what intervals resample.
 
     Raises
     ------
@@ -89,6 +109,8 @@ def split_examples(
     examples = pd.read_parquet(examples_path).sort_values("id", ignore_index=True)
     if not examples["id"].is_unique:
         raise LexomeError(f"{examples_path}: column `id` repeats; every example needs its own id")
+    if settings["method"] == "cluster":
+        examples["group"] = whole_clusters(examples, clusters_path)
     labels = read_json(labels_path)
     subset = METHODS[settings["method"]](examples, labels, settings)
     kept = splits.draw_sizes(subset, classes_of(examples, labels), settings.get("sizes", {}), settings["seed"])
@@ -115,6 +137,8 @@ def split_examples(
         report["subsets"][name] |= found
     report["groups"] = int(examples["group"].nunique())
     report["left_out"] = int((~kept).sum())
+    if settings["method"] == "cluster":
+        report["clusters"] = cluster_settings(settings) | {"largest": int(examples["group"].value_counts().max())}
     logging.info("%s; %d of %d labels are judged", report["n"], len(chosen), len(labels["labels"]))
 
     table = examples[["id", "group"]].assign(subset=subset, nearest_train=nearest_train)
@@ -133,4 +157,5 @@ if __name__ == "__main__":
             snakemake.output.assignment,
             snakemake.output.labels,
             snakemake.output.leakage,
+            snakemake.input.clusters or None,
         )

@@ -1,5 +1,6 @@
 """Train one run (study, split, model, seed) and predict its valid and test examples."""
 
+import dataclasses
 import functools
 import json
 import logging
@@ -37,6 +38,8 @@ def train_model(
     corpora: Sequence[Mapping] = (),
     tagged: str | None = None,
     ontology: str | None = None,
+    hits: str | None = None,
+    members: dict[str, str] | None = None,
 ) -> None:
     """Write `model/`, `history.jsonl`, `cost.json` and, last, `predictions.parquet`, which vouches for the rest.
 
@@ -54,6 +57,10 @@ def train_model(
         What its backbone was adapted to, see `exposure.check_unseen`.
     tagged, ontology
         The predictions of the run whose entities a model of task `tagging` reads, and the parsed ontology, or None.
+    hits
+        The hits of the split that a model carries labels over from, or None.
+    members
+        The predictions that an ensemble averages, by model, or None.
     """
     chosen = {"layers": settings.get("layers"), "pooling": settings.get("pooling")}
     features = functools.partial(read_embeddings, embeddings, **chosen) if embeddings else None
@@ -62,7 +69,8 @@ def train_model(
         data = tagging.load_tagging(examples, study_labels, assignment, tagged, backbone, ontology)
         parts, judged = {name: _texts(getattr(data, name)) for name in SUBSETS}, data.categories
     else:
-        data = load_run(examples, study_labels, assignment, split_labels, features, tokens, backbone)
+        data = load_run(examples, study_labels, assignment, split_labels, features, tokens, backbone, hits)
+        data = dataclasses.replace(data, members=members or {})
         parts, judged = {name: getattr(data, name) for name in SUBSETS}, data.labels
     sizes = (len(part.ids) for part in parts.values())
     logging.info("%d train, %d valid, %d test examples, %d labels", *sizes, len(judged))
@@ -136,4 +144,6 @@ if __name__ == "__main__":
             snakemake.params.corpora,
             snakemake.input.tagger or None,
             snakemake.input.ontology or None,
+            snakemake.input.hits or None,
+            dict(zip(snakemake.params.members, snakemake.input.members, strict=True)),
         )

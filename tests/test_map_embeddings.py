@@ -45,9 +45,9 @@ def study(tmp_path_factory):
     vectors = (np.eye(3)[species] * 4 + rng.normal(0, 1, (N, 3))).astype(np.float32)
     (folder / "embeddings").mkdir()
     np.save(folder / "embeddings/0.npy", vectors[::-1, None])
-    index = pd.DataFrame({"id": ids[::-1], "shard": "0.npy", "row": np.arange(N)})
+    index = pd.DataFrame({"id": ids[::-1], "shard": "0.npy", "row": np.arange(N), "start": 0, "content": 1})
     write_parquet(folder / "embeddings/index.parquet", index.sort_values("id"))
-    manifest = {"layers": [2], "pooling": ["mean"], "width": 3, "backbone": "b"}
+    manifest = {"layers": [2], "pooling": ["mean"], "width": 3, "backbone": "b", "dtype": "float32"}
     write_json(folder / "embeddings/manifest.json", manifest)
     scores = np.where(np.eye(3)[np.where(species == 1, 0, species)], 0.8, 0.1)
     parts = {

@@ -58,8 +58,12 @@ ELSEWHERE = {
     "kmer": "test_dnamodels.py",
     "pwm": "test_dnamodels.py",
     "network": "test_convnets.py",
+    "sequence_search": "test_transfer.py",
+    "knn": "test_transfer.py",
+    "ensemble": "test_ensemble.py",
 }
 MODULES = {"tfidf": "textmodels", "fine_tune": "finetuning", "network": "dnanetworks"}
+MODULES |= dict.fromkeys(("sequence_search", "knn"), "transfer") | {"ensemble": "ensemble"}
 
 
 def as_classes(data):
@@ -142,7 +146,7 @@ def test_the_cost_of_a_head_is_its_weights(data, tmp_path):
     assert run.cost == {"parameters": size, "trained_parameters": size, "device": "cpu"}
 
 
-@pytest.mark.parametrize("kind", ["tfidf", "fine_tune"])
+@pytest.mark.parametrize("kind", ["tfidf", "fine_tune", "sequence_search", "knn"])
 def test_kinds_that_would_take_unknown_for_absent_refuse(kind, data, tmp_path):
     known = np.random.default_rng(0).random((400, 3)) < 0.5
     partly = dataclasses.replace(data, train=dataclasses.replace(data.train, known=known))

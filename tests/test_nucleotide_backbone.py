@@ -61,7 +61,7 @@ def test_embeddings_equal_one_at_a_time(tiny_nucleotide_transformer, tokenizer, 
     texts = ["N", "ACGTA", "ATGGTAGCTACATCATCT", "ACGTACNNACGTACGTAGG"]
     rows = encoder(tokenizer)(texts)
     reader = embedding.LayerReader(embedding.load_backbone(tiny_nucleotide_transformer, CPU), [0, 1, 2])
-    vectors = embedding.embed(rows, reader, tokenizer, pooling, budget=20, device=CPU)
+    vectors = embedding.embed(rows, reader, tokenizer, pooling, budget=20)
     model = embedding.load_backbone(tiny_nucleotide_transformer, CPU)
     assert isinstance(model, NucleotideTransformerModel)
     for at, row in enumerate(rows):

@@ -33,7 +33,7 @@ def workflow(folder, texts, layers, pooling):
     order = np.argsort([len(row) for row in rows], kind="stable")
     reader = embedding.LayerReader(embedding.load_backbone(folder, CPU), layers)
     vectors = np.empty((len(rows), len(layers), reader.width), dtype=np.float32)
-    vectors[order] = embedding.embed([rows[at] for at in order], reader, tokenizer, pooling, 64, CPU)
+    vectors[order] = embedding.embed([rows[at] for at in order], reader, tokenizer, pooling, 64)
     return vectors
 
 

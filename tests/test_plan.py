@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lexome import plan
+from lexome import embedplan, plan
 from lexome.errors import LexomeError
 from lexome.interpretplan import check_interpret
 from lexome.settings import check as check_settings
@@ -103,7 +103,7 @@ def test_fine_tuning_does_not_read_embeddings_and_has_its_own_pooling(config):
 
 @pytest.mark.parametrize(("entry", "names"), [("cls", ["cls"]), (["mean", "cls"], ["mean", "cls"])])
 def test_poolings_of_a_backbone(entry, names):
-    assert plan.poolings({"embedding": {"pooling": entry}}) == names
+    assert embedplan.poolings({"embedding": {"pooling": entry}}) == names
 
 
 def test_all_mistakes_come_at_once(config):

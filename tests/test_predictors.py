@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from embed_sequences import embed_sequences
-from index_embeddings import index_embeddings
+from embedded import embed_study
 from lexome import plan
 from lexome.embedding_store import read_embeddings
 from lexome.errors import LexomeError
@@ -38,7 +37,7 @@ SETTINGS = {
     },
 }
 # The study's tokens are cut at 20, those of fine-tuning at 12; texts have 4 to 14 words.
-REGISTRY = {"max_tokens": 20, "embedding": {"layers": [1, 2], "pooling": "mean", "batch_tokens": 64}}
+REGISTRY = {"max_tokens": 20, "embedding": {"layers": [1, 2], "pooling": "mean", "batch_tokens": 64, "long": "cut"}}
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +47,7 @@ def backbone(tmp_path_factory):
 
 def embedded(data, backbone, folder):
     """The study with the features that the embedding rules make, both layers in the model's order."""
-    vectors, ids = folder / "embeddings" / "0.npy", folder / "0.parquet"
-    cost = folder / "0.json"
-    embed_sequences(data.tokens, backbone, REGISTRY["embedding"], 64, 0, 1, 1, 0, vectors, ids, cost)
-    out = folder / "embeddings"
-    files = out / "index.parquet", out / "manifest.json"
-    index_embeddings([vectors], [ids], [cost], "tiny", REGISTRY["embedding"], *files)
+    out = embed_study(data.tokens, backbone, folder / "embeddings", REGISTRY)
     parts = {
         name: dataclasses.replace(part, features=read_embeddings(out, part.ids, SETTINGS["head"]["layers"]))
         for name, part in (("train", data.train), ("valid", data.valid), ("test", data.test))

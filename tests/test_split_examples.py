@@ -70,6 +70,40 @@ def test_repeated_id_is_refused(study):
         run(study)
 
 
+CLUSTERED = SETTINGS | {"method": "cluster", "identity": 0.3, "coverage": 0.8}
+
+
+def run_clustered(folder, clusters):
+    pd.DataFrame(clusters.items(), columns=["id", "cluster"]).to_parquet(folder / "clusters.parquet")
+    paths = [folder / name for name in ("s.parquet", "s.labels.json", "s.leakage.json")]
+    given = (folder / "examples.parquet", folder / "labels.json", CLUSTERED)
+    split_examples(*given, *paths, folder / "clusters.parquet")
+    return pd.read_parquet(paths[0]), read_json(paths[2])
+
+
+def test_clusters_are_whole_and_become_the_groups(study):
+    # p05 and p06 are of two clusters, but p04 and p05 of one group: these clusters are one.
+    cluster = {f"p{i:02}": f"p{3 * (i // 3):02}" for i in range(24)}
+    cluster["p05"] = "p05"
+    cluster["p06"] = "p05"
+    assignment, leakage = run_clustered(study, cluster)
+    assert assignment.groupby("group")["subset"].nunique().max() == 1
+    group = assignment.set_index("id")["group"]
+    assert set(group) <= set(cluster.values())
+    groups = {f"p{i:02}": i // 2 for i in range(24)}
+    for one, other in ((a, b) for a in cluster for b in cluster):
+        if cluster[one] == cluster[other] or groups[one] == groups[other]:
+            assert group[one] == group[other]
+    assert leakage["groups"] == group.nunique()
+    about = {"tool": "mmseqs", "cover": "both", "sensitivity": 7.5, "identity": 0.3, "coverage": 0.8}
+    assert leakage["clusters"] == about | {"largest": int(group.value_counts().max())}
+
+
+def test_every_example_needs_its_cluster(study):
+    with pytest.raises(LexomeError, match="no cluster of p01"):
+        run_clustered(study, {f"p{i:02}": "p00" for i in range(24) if i != 1})
+
+
 STRATIFIED = SETTINGS | {"method": "stratified"}
 
 

@@ -51,8 +51,9 @@ def study(tmp_path_factory):
     write_json(folder / "split.labels.json", {"task": "multi_label", "labels": judged})
     (folder / "embeddings").mkdir()
     np.save(folder / "embeddings" / "0.npy", vectors)
-    write_parquet(folder / "embeddings" / "index.parquet", build_index([("0.npy", ids)]))
-    manifest = {"backbone": "tiny", "layers": LAYERS, "pooling": ["mean"], "width": WIDTH}
+    index = build_index([("0.npy", pd.DataFrame({"id": ids, "content": 1}))], ids, range(len(ids)))
+    write_parquet(folder / "embeddings" / "index.parquet", index)
+    manifest = {"backbone": "tiny", "layers": LAYERS, "pooling": ["mean"], "width": WIDTH, "dtype": "float32"}
     manifest |= {"rows": 40, "truncated": 10, "seconds": 60.0, "energy_wh": 2.0}
     write_json(folder / "embeddings" / "manifest.json", manifest)
     return folder

@@ -6,6 +6,7 @@ qualifier column, which 2.2 always fills; a `NOT` in it means that the protein d
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,7 @@ SHAPES = {
     "aspect": (rf"{'|'.join(ASPECTS)}", f"one of {', '.join(ASPECTS)}"),
     "taxon": (r"taxon:\d+(\|taxon:\d+)*", "taxon:9606 or taxon:9606|taxon:562"),
     "taxonomyID": (r"\d+", "an NCBI taxon number such as 9606"),
+    "date": (r"\d{8}", "a day as yyyymmdd"),
 }
 
 
@@ -63,6 +65,7 @@ def read_gaf(
     evidence: Iterable[str] | None = EXPERIMENTAL,
     aspect: str | None = None,
     taxon: int | None = None,
+    dates: bool = False,
 ) -> tuple[pd.DataFrame, dict]:
     """Read a GAF 2.1 or 2.2 file (plain or gzip); rows with a NOT qualifier are dropped.
 
@@ -76,12 +79,14 @@ def read_gaf(
         Keep rows whose aspect column says this namespace (`molecular_function`, ...); None keeps all.
     taxon
         Keep rows of this NCBI taxon (the first one, where a row names two); None keeps all.
+    dates
+        Read the day of each annotation, too.
 
     Returns
     -------
     table
-        `id` (the DB object id), `term`, `evidence`, `aspect` (a namespace), all categorical; one row an
-        annotation kept, repeats included.
+        `id` (the DB object id), `term`, `evidence`, `aspect` (a namespace), all categorical, and with `dates` `date`
+        (int64, yyyymmdd); one row an annotation kept, repeats included.
     counts
         `rows`, then rows dropped, in this order, by `taxon`, `not`, `evidence`, `aspect`; `kept`; and
         `by_evidence`: rows of each code before the codes were selected.
@@ -95,7 +100,7 @@ def read_gaf(
     codes = None if evidence is None else set(evidence)
     if unheard := (codes or set()) - EVIDENCE:
         raise LexomeError(f"evidence: {', '.join(sorted(unheard))} is no evidence code of the Gene Ontology")
-    columns = ["id", "qualifier", "term", "evidence", "aspect", "taxon"]
+    columns = ["id", "qualifier", "term", "evidence", "aspect", "taxon", *(["date"] if dates else [])]
     table = _read_table(path, GAF_COLUMNS, columns, _gaf_header(path), GAF_REQUIRED)
     counts: dict = {"rows": len(table)}
 
@@ -111,7 +116,10 @@ def read_gaf(
     keep("evidence", "evidence", lambda value: codes is None or value in codes)
     keep("aspect", "aspect", lambda value: aspect is None or ASPECTS[value] == aspect)
     counts["kept"] = len(table)
-    table = table[["id", "term", "evidence", "aspect"]].reset_index(drop=True)
+    if dates:
+        day = table["date"]
+        table = table.assign(date=day.cat.categories.astype("int64").to_numpy()[day.cat.codes])
+    table = table[["id", "term", "evidence", "aspect", *columns[6:]]].reset_index(drop=True)
     return table.assign(aspect=_as_namespace(table["aspect"])), counts
 
 
@@ -244,7 +252,16 @@ def _read_table(
 
 
 def _fits(column: str, value: str) -> bool:
-    return column not in SHAPES or re.fullmatch(SHAPES[column][0], value) is not None
+    fits = column not in SHAPES or re.fullmatch(SHAPES[column][0], value) is not None
+    return fits and (column != "date" or _is_day(value))
+
+
+def _is_day(digits: str) -> bool:
+    try:
+        date.fromisoformat(digits)
+    except ValueError:
+        return False
+    return True
 
 
 def _first_fault(path: str | Path, names: tuple[str, ...], wanted: list[str], skip: int, required: int) -> LexomeError:

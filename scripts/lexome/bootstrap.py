@@ -40,6 +40,8 @@ FEWEST_GROUPS = 10
 BATCH = 128
 # Metrics (last part of the name) that reach from -1 to 1; all others are proportions.
 SIGNED = {"mcc"}
+# In bits: 0 is the best, and there is no worst.
+UNBOUNDED = {"smin"}
 
 
 def stream(seed: int, *names: str) -> np.random.Generator:
@@ -156,14 +158,15 @@ def centre_all(
     replicates: Mapping[str, np.ndarray], estimates: Mapping[str, tuple[float, int]]
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Replicates [B] of every metric moved onto its estimate, and how far each was moved (NaN: undefined)."""
-    moved = {
-        name: centre(values, estimates[name][0], least=-1.0 if name.split("_")[-1] in SIGNED else 0.0)
-        for name, values in replicates.items()
-    }
+    moved = {}
+    for name, values in replicates.items():
+        kind = name.split("_")[-1]
+        reach = (-1.0 if kind in SIGNED else 0.0, np.inf if kind in UNBOUNDED else 1.0)
+        moved[name] = centre(values, estimates[name][0], *reach)
     return {name: values for name, (values, _) in moved.items()}, {name: by for name, (_, by) in moved.items()}
 
 
-def centre(replicates: np.ndarray, estimate: float, least: float = 0.0) -> tuple[np.ndarray, float]:
+def centre(replicates: np.ndarray, estimate: float, least: float = 0.0, most: float = 1.0) -> tuple[np.ndarray, float]:
     """Shift replicates of a figure so that their mean is the estimate; see the module's text for why.
 
     Parameters
@@ -172,17 +175,17 @@ def centre(replicates: np.ndarray, estimate: float, least: float = 0.0) -> tuple
         [B]; NaN are left out of the mean and stay NaN.
     estimate
         The figure on the whole test set; NaN makes every replicate NaN.
-    least
-        The least value that the figure can have; the greatest is 1.
+    least, most
+        The least and the greatest value that the figure can have.
 
     Returns
     -------
-    The shifted replicates, cut to `least`..1, and the shift.
+    The shifted replicates, cut to `least`..`most`, and the shift.
     """
     if np.isnan(replicates).all():
         return replicates, float("nan")
     shift = estimate - float(np.nanmean(replicates))
-    return np.clip(replicates + shift, least, 1.0), shift
+    return np.clip(replicates + shift, least, most), shift
 
 
 def interval(replicates: np.ndarray, level: float = 0.95) -> tuple[float, float]:

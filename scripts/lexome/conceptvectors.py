@@ -98,15 +98,11 @@ def encode(
     """
     once = list(dict.fromkeys(texts))
     rows = token_ids(once, tokenizer, max_length)
-    order = np.argsort([len(row) for row in rows], kind="stable")
     vectors = np.empty((len(once), model.config.hidden_size), dtype=np.float32)
     if once:
         reader = LayerReader(model.eval(), [model.config.num_hidden_layers])
         with progress(total=len(once), unit="name", desc="Read names") as line:
-            found = embed(
-                [rows[n] for n in order], reader, tokenizer, "mean", budget, device, lambda names, _: line.update(names)
-            )
-        vectors[order] = found[:, 0]
+            vectors[:] = embed(rows, reader, tokenizer, "mean", budget, lambda names, _: line.update(names))[:, 0]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
     place = {text: n for n, text in enumerate(once)}
     return vectors[[place[text] for text in texts]] if texts else vectors

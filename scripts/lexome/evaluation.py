@@ -15,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lexome.accretion import aspect_of
 from lexome.bootstrap import centre_all, multi_class_replicates, multi_label_replicates
+from lexome.cafametrics import OntologyTruth, ontology_truth
 from lexome.errors import LexomeError
 from lexome.metrics import multi_label_metrics, roc_auc, unit_metrics
 from lexome.multiclass import class_figures, multi_class_metrics
@@ -38,6 +40,7 @@ class Labels:
     index: np.ndarray  # int64 [L]: position among all labels of the study
     n_train: np.ndarray  # int64 [L]: training examples that carry the label
     told: dict = field(default_factory=dict)  # the whole file: what some tasks say beside (fields, links)
+    ontology: OntologyTruth | None = None  # all terms of the aspect, where labels are terms of an ontology
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,31 @@ def load_labels(path: str | Path) -> Labels:
         index=np.array(columns["index"], dtype=np.int64),
         n_train=np.array(columns["n_train"], dtype=np.int64),
         told=document,
+    )
+
+
+def with_ontology(
+    labels: Labels, terms: pd.DataFrame, examples: str | Path, assignment: str | Path, vocabulary: Sequence[str]
+) -> Labels:
+    """Labels that are terms of an ontology, with what examples carry over the whole aspect.
+
+    Parameters
+    ----------
+    terms
+        The parsed ontology.
+    examples, assignment
+        Paths of `examples.parquet` and `splits/<split>.parquet`: information accretion is counted on train.
+    vocabulary
+        Ids of all labels of the study, which belong to one aspect.
+    """
+    namespace = terms.set_index("id")["namespace"][vocabulary[0]]
+    about = pq.read_table(examples, columns=["id", "labels"])
+    split = pq.read_table(assignment, columns=["id", "subset"]).to_pandas()
+    ids = about["id"].to_pandas()
+    train = ids.isin(split.loc[split["subset"] == "train", "id"]).to_numpy()
+    carried = [np.asarray(row, dtype=np.int64) for row in about["labels"].to_pylist()]
+    return replace(
+        labels, ontology=ontology_truth(ids.to_numpy(), carried, train, vocabulary, aspect_of(terms, namespace))
     )
 
 
@@ -243,6 +271,9 @@ def judge_multi_label(labels: Labels, judged: Judged, counts: np.ndarray) -> Fig
     replicates = multi_label_replicates(judged.truth, judged.scores, counts, *nouns, judged.known)
     of_label = unit_metrics(judged.truth, judged.scores, 0, judged.known)
     per_label = _label_table(labels, judged, of_label)
+    if labels.ontology is not None:
+        more, drawn = labels.ontology.judge(judged.ids, judged.scores, labels.ids, counts, *nouns)
+        means, replicates = means | more, replicates | drawn
     return Figures(means, *centre_all(replicates, means), per_label)
 
 

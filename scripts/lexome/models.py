@@ -135,6 +135,10 @@ FIGURES: dict[str, Callable[..., dict[str, float]]] = {
 }
 
 
+# What chooses among settings on valid, one of these figures, by task.
+CHOOSES = {"multi_label": "label_auprc", "multi_class": "accuracy"}
+
+
 def score_valid(data: RunData) -> Callable[[np.ndarray, np.ndarray], dict[str, float]]:
     """The figures of a study's valid examples, of (targets, probabilities), where the targets are known."""
     return functools.partial(FIGURES[data.task], known=data.valid.known)
@@ -222,6 +226,29 @@ def network(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpu
     return dnanetworks.network(data, settings, seed, folder, gpus)
 
 
+def sequence_search(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """Labels carried over from the training sequences that a search finds; see `lexome.transfer`."""
+    from lexome import transfer
+
+    _refuse_unknown(data, settings)
+    return transfer.sequence_search(data, settings, seed, folder, gpus)
+
+
+def knn(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """Labels carried over from the nearest training vectors; see `lexome.transfer`."""
+    from lexome import transfer
+
+    _refuse_unknown(data, settings)
+    return transfer.knn(data, settings, seed, folder, gpus)
+
+
+def ensemble(data: RunData, settings: Mapping, seed: int, folder: str | Path, gpus: int) -> Trained:
+    """The weighted mean of other models' probabilities; see `lexome.ensemble`."""
+    from lexome import ensemble as ensembles
+
+    return ensembles.ensemble(data, settings, seed, folder, gpus)
+
+
 KINDS: dict[str, Callable[[RunData, Mapping, int, str | Path, int], Trained]] = {
     "coin_flip": coin_flip,
     "proportional": proportional,
@@ -233,4 +260,7 @@ KINDS: dict[str, Callable[[RunData, Mapping, int, str | Path, int], Trained]] = 
     "kmer": kmer,
     "pwm": pwm,
     "network": network,
+    "sequence_search": sequence_search,
+    "knn": knn,
+    "ensemble": ensemble,
 }

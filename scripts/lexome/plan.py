@@ -6,12 +6,17 @@ from pathlib import Path, PurePosixPath
 
 from lexome.adapted import chain, check_adapted, corpus_files, resolve
 from lexome.agreementplan import agreement_files, check_agreement
+from lexome.alignplan import check_align
+from lexome.annotateplan import check_annotate
 from lexome.chosenrun import Service, check_run, run_settings, studies_of
 from lexome.convertplan import check_convert
+from lexome.embedplan import check_embedding, vector_poolings
+from lexome.ensembleplan import check_ensembles
 from lexome.errors import LexomeError
 from lexome.foldplan import check_folds, models_of
 from lexome.interpretplan import check_interpret
 from lexome.mapsplan import check_curve, check_maps
+from lexome.proteinplan import check_protein
 from lexome.scoreplan import DNA_RULES, check_score
 from lexome.settings import check, file_spec, load_yaml
 from lexome.tagplan import BACKBONED, check_tagging
@@ -41,7 +46,7 @@ READ_BY = {
 PREPARE_FILES = (
     *("ontology", "annotations", "sequences", "taxonomy", "file"),
     *("motifs", "background", "genome", "blacklist", "files", "codon_usage"),
-    "archive",
+    *("archive", "targets"),
 )
 
 
@@ -100,12 +105,18 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             if entry["leakage"]["distant"] > entry["leakage"]["near"]:
                 mistakes.append(f"{where}.splits.{split}.leakage.distant: must not exceed `near`")
         mistakes += check_folds(study, where) + check_agreement(study, where)
+        mistakes += [] if misfits else check_align(study, where) + check_ensembles(study, where)
         if study.get("published") and study["published"] not in registries["published"]:
             known = ", ".join(registries["published"])
             mistakes.append(f"{where}.published: {study['published']!r} is not known; there are {known}")
         mistakes += check_interpret(study, config["seeds"], where)
         mistakes += check_curve(name, config["studies"], where)
         mistakes += [] if misfits else check_maps(study, config["seeds"], where)
+        if ("shards" in study) == ("shard_sequences" in study):
+            mistakes.append(
+                f"{where}.shards: give either `shards`, jobs that embedding is dealt out to, or `shard_sequences`, "
+                "distinct sequences of a job"
+            )
         if study["trivial"] not in study["models"]:
             mistakes.append(
                 f"{where}.trivial: {study['trivial']!r} is not among its models: {', '.join(study['models'])}"
@@ -119,12 +130,12 @@ def check_workflow(config: Mapping, registries: Mapping[str, Mapping], schemas: 
             known = ", ".join(config["studies"])
             mistakes.append(f"{where}.beside: {', '.join(unknown)} is not known; there are {known}")
     for name, backbone in registries["backbones"].items():
-        mistakes += _check_init(backbone, f"backbones.{name}")
+        mistakes += _check_init(backbone, f"backbones.{name}") + check_embedding(backbone, f"backbones.{name}")
     mistakes += check_adapted(config["studies"], registries["backbones"])
     for path in corpus_files(registries["backbones"], used_backbones(config["studies"])) if not mistakes else []:
         mistakes += _check_file(path, registries["datasets"], "backbones, adapt.corpus.file")
     mistakes += check_text(config) + check_run(config, READS) + check_tag(config) + check_score(config)
-    mistakes += check_convert(config)
+    mistakes += check_convert(config) + check_protein(config) + check_annotate(config)
     sources: dict[str, str] = {}
     for path in _ontology_paths(config["studies"]) if not mistakes else []:
         other = sources.setdefault(ontology_name(path), path)
@@ -206,7 +217,9 @@ def _check_backbone(model: Mapping, backbones: Mapping, where: str, rule: str) -
     if model["kind"] in ("fine_tune", *BACKBONED):
         # They read tokens; what is embedded does not matter.
         return []
-    known = poolings(backbone)
+    known = vector_poolings(backbone)
+    if not known:
+        return [f"{where}.backbone: `embedding: pooling` of {model['backbone']} has no mean and no cls; add one"]
     if model.get("pooling", known[0]) not in known:
         mend = f"`embedding: pooling` of {model['backbone']} has {', '.join(known)}"
         return [f"{where}.pooling: {model['pooling']} is not embedded; {mend}"]
@@ -255,12 +268,6 @@ def _motif_files(study: Mapping) -> list[tuple[str, str]]:
     models = [(model, f"models.{name}") for name, model in study.get("models", {}).items()]
     entries = [*models, (study.get("interpret") or {}, "interpret")]
     return [(path, f"{key}.motif_file") for entry, key in entries for path in file_paths(entry.get("motif_file"))]
-
-
-def poolings(backbone: Mapping) -> list[str]:
-    """The poolings that a backbone's embeddings are stored in; models take the first unless they name another."""
-    entry = backbone["embedding"]["pooling"]
-    return [entry] if isinstance(entry, str) else list(entry)
 
 
 def classify_settings(config: Mapping) -> Mapping:

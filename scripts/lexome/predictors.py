@@ -147,8 +147,8 @@ def _head(
 
     from lexome.devices import find_device
     from lexome.embedding import LayerReader, embed, load_backbone
+    from lexome.embedplan import takes_windows, vector_poolings, windows
     from lexome.heads import load_head
-    from lexome.plan import poolings
     from lexome.tokens import load_tokenizer
     from lexome.training import OBJECTIVES, predict
 
@@ -158,21 +158,21 @@ def _head(
     network, config = load_head(model_folder)
     tokenizer = load_tokenizer(backbone_folder)
     reader = LayerReader(load_backbone(backbone_folder, device), config["features"]["layers"])
-    limit, batch_tokens = backbone["max_tokens"], backbone["embedding"]["batch_tokens"]
+    batch_tokens = backbone["embedding"]["batch_tokens"]
+    # Longer texts are read in windows, or cut as the study's were.
+    limit = None if takes_windows(backbone) else backbone["max_tokens"]
     # Heads made before poolings were a choice do not name one.
-    pooling = config["features"].get("pooling") or poolings(backbone)[0]
+    pooling = config["features"].get("pooling") or vector_poolings(backbone)[0]
 
     def score(texts: Sequence[str]) -> np.ndarray:
         rows = _token_rows(tokenizer, texts, limit)
-        order = np.argsort([len(row) for row in rows], kind="stable")
-        features = np.empty((len(rows), len(reader.layers), reader.width), dtype=np.float32)
-        features[order] = embed([rows[at] for at in order], reader, tokenizer, pooling, batch_tokens, device)
+        features = embed(rows, reader, tokenizer, pooling, batch_tokens, **windows(backbone))
         return predict(network, torch.from_numpy(features.reshape(len(rows), -1)), OBJECTIVES[task])
 
     return Predictor(score, len(config["labels"]), limit, _counter(tokenizer))
 
 
-def _token_rows(tokenizer, texts: Sequence[str], limit: int) -> list[np.ndarray]:
+def _token_rows(tokenizer, texts: Sequence[str], limit: int | None) -> list[np.ndarray]:
     """Token ids of each text as a study's are made; those that are cut are counted in the log."""
     from lexome.tokens import tokenise
 

@@ -58,6 +58,10 @@ class RunData:
         examples than the split); None for kinds that do not read tokens.
     backbone
         Folder of the pretrained model; None for kinds that do not load one.
+    hits
+        File of the split's hits, see scripts/search_sequences.py; None for kinds that read none.
+    members
+        Predictions of the runs that an ensemble is made of, by the names of their models.
     """
 
     train: Part
@@ -67,6 +71,8 @@ class RunData:
     task: str
     tokens: str | None = None
     backbone: str | None = None
+    hits: str | None = None
+    members: dict[str, str] = field(default_factory=dict)
 
 
 def target_matrix(labels: pd.Series, chosen: Sequence[int], n_labels: int) -> np.ndarray:
@@ -110,6 +116,7 @@ def load_run(
     features: Features | None,
     tokens: str | None = None,
     backbone: str | None = None,
+    hits: str | None = None,
 ) -> RunData:
     """Load a split for training. The labels of test examples are dropped before anything else happens.
 
@@ -120,8 +127,8 @@ def load_run(
         `measured`: indices of the labels that are known of each, or null where all are.
     features
         Gives the features of examples by id, or None.
-    tokens, backbone
-        Folders that are handed on to the model.
+    tokens, backbone, hits
+        Folders and a file that are handed on to the model.
 
     Raises
     ------
@@ -153,7 +160,7 @@ def load_run(
         texts, groups = rows["text"].tolist(), rows["group"].tolist() if grouped else []
         return Part(ids, targets, None if features is None else features(ids), texts, known, groups)
 
-    return RunData(*map(part, ("train", "valid", "test")), labels["labels"], labels["task"], tokens, backbone)
+    return RunData(*map(part, ("train", "valid", "test")), labels["labels"], labels["task"], tokens, backbone, hits)
 
 
 def load_test(

@@ -46,8 +46,4 @@ def tuned_vectors(
         reader = LayerReader(load_backbone(model, device), [-1])
     part = Part(list(ids), None, None)
     (examples,) = read_examples(tokens, [part], "multi_class", max_length, tokenizer.all_special_ids)
-    order = np.argsort([len(row) for row in examples.rows], kind="stable")
-    vectors = np.empty((len(order), reader.width), dtype=np.float32)
-    rows = [examples.rows[at] for at in order]
-    vectors[order] = embed(rows, reader, tokenizer, "mean", batch_tokens, device)[:, 0]
-    return vectors
+    return embed(examples.rows, reader, tokenizer, "mean", batch_tokens)[:, 0]

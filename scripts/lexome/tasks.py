@@ -1,6 +1,7 @@
 """What the `prepare` entry of a study says of its task, and which settings of the study fit it."""
 
 from collections.abc import Mapping
+from datetime import date
 
 # As the prepare scripts write them into labels.json.
 NOUNS = {
@@ -14,6 +15,11 @@ TEXT_RULES = ("go_aspect", "texts")  # rules whose examples are texts with label
 # Rules whose examples are documents with entities and links.
 TAGGING_RULES = ("functional_genomics", "concepts")
 OF_LABELS = ("auprc", "auroc", "accuracy", "precision", "recall", "mcc")
+# Over a whole aspect of the ontology, see `cafametrics`; without `smin`, of which less is better.
+OF_ONTOLOGY = (
+    *("fmax", "rootless_fmax", "weighted_fmax", "micro_auprc", "rootless_micro_auprc"),
+    *("ontology_protein_auprc", "rootless_ontology_protein_auprc", "ontology_term_auprc", "ontology_term_auroc"),
+)
 OF_CLASSES = (
     *("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc"),
     *("weighted_precision", "weighted_recall", "weighted_f1"),
@@ -48,6 +54,11 @@ def task_of(prepare: Mapping) -> str:
     return "multi_label" if several else "multi_class"
 
 
+def of_terms(prepare: Mapping) -> bool:
+    """Whether labels are terms of one aspect of an ontology, which examples carry with all that they imply."""
+    return prepare["rule"] == "protein_function"
+
+
 def fits_headline(metric: str, prepare: Mapping) -> bool:
     """Whether the runs of a study have a metric. Those of a single class count, whatever the class is called."""
     if task_of(prepare) == "multi_label":
@@ -67,7 +78,8 @@ def headlines(prepare: Mapping) -> list[str]:
         return list(OF_CLASSES)
     if task_of(prepare) == "tagging":
         return [*OF_TAGS, *(OF_CONCEPTS if prepare["rule"] == "concepts" else OF_LINKS)]
-    return [f"{noun}_{metric}" for noun in NOUNS[prepare["rule"]] for metric in OF_LABELS]
+    own = [f"{noun}_{metric}" for noun in NOUNS[prepare["rule"]] for metric in OF_LABELS]
+    return [*own, *(OF_ONTOLOGY if of_terms(prepare) else ())]
 
 
 def check_task(study: Mapping, where: str) -> list[str]:
@@ -87,7 +99,7 @@ def check_task(study: Mapping, where: str) -> list[str]:
         for metric in study["headline"]
         if not fits_headline(metric, prepare)
     ]
-    mistakes += _check_species(prepare, f"{where}.prepare")
+    mistakes += _check_species(prepare, f"{where}.prepare") + _check_protocol(prepare, f"{where}.prepare")
     mistakes += _check_windows(study, f"{where}.models")
     for name, model in study["models"].items():
         monitor = (model.get("training") or {}).get("monitor")
@@ -97,6 +109,31 @@ def check_task(study: Mapping, where: str) -> list[str]:
     for name, split in study["splits"].items():
         if split["method"] == "stratified" and task != "multi_class":
             mistakes.append(f"{where}.splits.{name}.method: no 'stratified' {carry}; there is random")
+    return mistakes
+
+
+def _check_protocol(prepare: Mapping, where: str) -> list[str]:
+    """Protocols of CAFA that do not fit each other, their files or the calendar."""
+    time, targets = prepare.get("time"), prepare.get("targets")
+    if prepare["rule"] != "protein_function" or not (time or targets or prepare.get("knowledge")):
+        return []
+    mistakes = []
+    if time and targets:
+        mistakes.append(f"{where}.targets: the test proteins are those of `time` already; leave one of the two out")
+    if not time and not targets:
+        mistakes.append(f"{where}.knowledge: there are no test proteins without `time` or `targets`; leave it out")
+    if not time and "partial" in prepare.get("knowledge", []):
+        mistakes.append(f"{where}.knowledge: 'partial' is of `time` only; leave it out")
+    if time and prepare["format"] != "gaf":
+        mistakes.append(f"{where}.time: CAFA terms have no dates; use a GAF file (format: gaf), or no `time`")
+    days = []
+    for key, day in (time or {}).items():
+        try:
+            days += [date.fromisoformat(day)] if day else []
+        except ValueError:
+            mistakes.append(f"{where}.time.{key}: {day!r} is no day of the calendar")
+    if len(days) == 2 and date.fromisoformat(time["test_before"]) <= date.fromisoformat(time["train_before"]):
+        mistakes.append(f"{where}.time.test_before: has to be after train_before, which is {time['train_before']}")
     return mistakes
 
 

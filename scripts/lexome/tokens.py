@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 import datasets
+import numpy as np
 import pandas as pd
 from transformers import AutoTokenizer, EsmTokenizer, PreTrainedTokenizerBase
 
@@ -118,7 +119,7 @@ def _look_up_kmers(texts: Sequence[str], vocabulary: Mapping[str, int], k: int, 
 
 
 def tokenise(
-    ids: Sequence[str], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+    ids: Sequence[str], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int | None = None
 ) -> datasets.Dataset:
     """Tokenise texts or sequences.
 
@@ -129,13 +130,14 @@ def tokenise(
     tokenizer
         Of the backbone.
     max_tokens
-        Tokens that the backbone takes, special tokens included. Longer examples are cut there; the column
-        `truncated` marks them and a warning counts them.
+        Longer examples are cut to so many tokens, special ones included; the column `truncated` marks them and a
+        warning counts them. None: nothing is cut.
 
     Returns
     -------
     datasets.Dataset
-        n rows: `id`, `input_ids` (list of int32), `length` (tokens), `truncated` (bool).
+        n rows: `id`, `input_ids` (list of int32), `length` (tokens), `truncated` (bool), `first` (int64: the first row
+        with the same text).
     """
     features = datasets.Features(
         {
@@ -143,16 +145,19 @@ def tokenise(
             "input_ids": datasets.Sequence(datasets.Value("int32")),
             "length": datasets.Value("int32"),
             "truncated": datasets.Value("bool"),
+            "first": datasets.Value("int64"),
         }
     )
     table = pd.DataFrame({"id": list(ids), "text": list(texts)})
+    codes, _ = pd.factorize(table["text"])
+    table["first"] = np.unique(codes, return_index=True)[1][codes] if len(table) else codes
     source = datasets.Dataset.from_pandas(table, preserve_index=False)
 
     encode, special = encoder(tokenizer), set(tokenizer.all_special_ids)
 
     def batch(rows: dict) -> dict:
         whole = encode(rows["text"])
-        cut = {i for i, row in enumerate(whole) if len(row) > max_tokens}
+        cut = {i for i, row in enumerate(whole) if max_tokens and len(row) > max_tokens}
         for i in cut:
             # Not cut by the tokenizer, which would not make the same unknown tokens as a look-up.
             end = whole[i][-1:] if whole[i][-1] in special else []
@@ -162,6 +167,7 @@ def tokenise(
             "input_ids": whole,
             "length": [len(row) for row in whole],
             "truncated": [i in cut for i in range(len(whole))],
+            "first": rows["first"],
         }
 
     tokens = source.map(batch, batched=True, batch_size=1000, remove_columns=["text"], features=features)

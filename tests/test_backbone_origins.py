@@ -43,10 +43,12 @@ def config(tmp_path, monkeypatch):
     (tmp_path / "resources" / "demo").symlink_to(ROOT / "resources" / "demo")
     config = load_yaml(ROOT / "config" / "config.yaml")
     config["studies"] = {"protein_function": config["studies"]["protein_function"]}
-    del config["classify"], config["score"], config["tag"]
+    for key in ("classify", "score", "tag", "annotate", "protein"):
+        del config[key]
     (study,) = config["studies"].values()
     head = study["models"]["mlp"] | {"layers": [1]}
     study["models"] = {"naive": study["models"]["naive"]}
+    del study["contrasts"], study["splits"]["cluster"]
     study["models"] |= {f"with_{name}": head | {"backbone": name} for name in ORIGINS}
     common = {"licence": "MIT", "citation": "nobody", "kind": "protein", "max_tokens": 64, "parameters": 9}
     common["embedding"] = {"layers": [1], "pooling": "mean", "batch_tokens": 64}

@@ -293,7 +293,8 @@ ANNOTATED = {
 )
 def test_annotated_documents(config, change, message):
     like = config["studies"]["protein_function"]
-    study = {key: like[key] for key in ("title", "summary", "splits", "shards")}
+    study = {key: like[key] for key in ("title", "summary", "shards")}
+    study["splits"] = {"random": like["splits"]["random"]}
     study |= {"prepare": ANNOTATED | change, "headline": ["link_f1"], "trivial": "all"}
     study["models"] = {"all": {"kind": "link_all"}}
     config["studies"]["annotated"] = study

@@ -141,9 +141,8 @@ def workflow(tmp_path):
     texts |= {"file": PATH, "text_column": "text", "label_column": "kind", "labels": None}
     notes = common | {"enabled": "if_present", "prepare": texts}
     config |= {"studies": {"base": common, "notes": notes}, "backbones": {}}
-    config.pop("classify", None)
-    config.pop("score", None)
-    config.pop("tag", None)
+    for key in ("classify", "score", "tag", "annotate"):
+        config.pop(key, None)
     about = {"title": "Notes", "version": "1", "licence": "none", "citation": "none"}
     config["datasets"]["notes"] = registry()["notes"] | about
     (tmp_path / "notes.yaml").write_text(yaml.safe_dump(config))

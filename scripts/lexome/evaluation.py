@@ -26,6 +26,8 @@ from lexome.tagjudged import TagJudged, join_tagged, label_table, load_tagged, m
 
 # How far the probabilities of one example, stored as float32, may be from 1 in sum.
 ROW_TOLERANCE = 1e-3
+# Of CAFA's targets, see `cafaprotocol`.
+KNOWLEDGE = ("none", "limited", "partial")
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ class Judged:
     truth: np.ndarray  # bool [n, L]; False where unknown
     scores: np.ndarray  # float32 [n, L]
     known: np.ndarray  # bool [n, L]: where the truth is known
+    knowledge: np.ndarray | None = None  # str [n]: what was known of a CAFA target before: none, limited, partial
 
     def take(self, rows: np.ndarray) -> "Judged":
         """The examples at a mask or at positions."""
-        return replace(self, **{name: values[rows] for name, values in vars(self).items()})
+        return replace(self, **{name: values[rows] for name, values in vars(self).items() if values is not None})
 
     def digest(self) -> str:
         """Fingerprint of examples, groups and truth, to know two models' figures as comparable."""
@@ -187,8 +190,10 @@ def load_judged(examples: str | Path, assignment: str | Path, labels: Labels, pr
     if (table["subset"].to_pandas().to_numpy()[order] != split["subset"].to_numpy()).any():
         raise LexomeError(f"{predictions}: subsets differ from {assignment}; train the model again")
 
-    partly = "measured" in pq.read_schema(examples).names
-    about = pq.read_table(examples, columns=["id", "labels", *(["measured"] if partly else [])])
+    columns = pq.read_schema(examples).names
+    partly = "measured" in columns
+    more = [name for name in ("measured", "knowledge") if name in columns]
+    about = pq.read_table(examples, columns=["id", "labels", *more])
     about = about.take(_positions(split["id"], about["id"].to_pandas(), examples))
     truth = truth_matrix(about["labels"], labels.index)
     known = known_matrix(about["measured"], labels.index) if partly else np.ones_like(truth)
@@ -200,6 +205,7 @@ def load_judged(examples: str | Path, assignment: str | Path, labels: Labels, pr
         truth=truth & known,
         scores=_score_matrix(table["scores"], len(labels.ids), predictions)[order],
         known=known,
+        knowledge=about["knowledge"].to_pandas().fillna("").to_numpy(dtype=str) if "knowledge" in columns else None,
     )
 
 
@@ -236,14 +242,16 @@ def join(parts: Sequence[Judged] | Sequence[TagJudged]) -> Judged | TagJudged:
     """The examples of several folds, judged on the same labels, as one."""
     if isinstance(parts[0], TagJudged):
         return join_tagged(parts)
-    return Judged(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+    fields = [name for name, values in vars(parts[0]).items() if values is not None]
+    return Judged(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
 
 
 def subsets(judged: Judged | TagJudged, distant: float) -> dict[str, np.ndarray]:
     """The subsets that get figures of their own, as masks; empty ones are left out.
 
     `test_distant` holds the test examples whose nearest training example is less than `distant` similar
-    (0..1); where similarity was not measured an example does not count as distant.
+    (0..1); where similarity was not measured an example does not count as distant. `test_none`, `test_limited` and
+    `test_partial` hold CAFA's targets by what was known of them before.
     """
     test = judged.subset == "test"
     masks = {
@@ -251,6 +259,8 @@ def subsets(judged: Judged | TagJudged, distant: float) -> dict[str, np.ndarray]
         "test": test,
         "test_distant": test & (judged.nearest_train < distant),
     }
+    if getattr(judged, "knowledge", None) is not None:
+        masks |= {f"test_{kind}": test & (judged.knowledge == kind) for kind in KNOWLEDGE}
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
@@ -271,7 +281,8 @@ def judge_multi_label(labels: Labels, judged: Judged, counts: np.ndarray) -> Fig
     replicates = multi_label_replicates(judged.truth, judged.scores, counts, *nouns, judged.known)
     of_label = unit_metrics(judged.truth, judged.scores, 0, judged.known)
     per_label = _label_table(labels, judged, of_label)
-    if labels.ontology is not None:
+    # What was known of a target before is left out of both sides, which sums over the ontology do not do.
+    if labels.ontology is not None and judged.known.all():
         more, drawn = labels.ontology.judge(judged.ids, judged.scores, labels.ids, counts, *nouns)
         means, replicates = means | more, replicates | drawn
     return Figures(means, *centre_all(replicates, means), per_label)

@@ -13,7 +13,11 @@ from lexome.look import lower_is_better, metric_title, plural
 from lexome.runtime import read_tsv
 
 SUBSETS = ("test", "test_distant", "valid")
-SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid"}
+SUBSET_TITLES = {"test": "test", "test_distant": "distant test", "valid": "valid"} | {
+    "test_none": "test, nothing known before",
+    "test_limited": "test, other aspects known before",
+    "test_partial": "test, terms gained",
+}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -71,7 +71,9 @@ def test_comparison_is_complete(finished):
         *("study", "split", "subset", "model", "metric", "value", "low", "high", "n", "seeds", "source"),
     ]
     measured = table[table["source"] == "measured"]
-    assert set(measured["model"]) == {"coin_flip", "naive", "logistic", "mlp"}
+    known = {"coin_flip", "naive", "logistic", "mlp", "mmseqs", "neighbours", "ensemble"}
+    assert set(measured["model"]) == known
+    assert {"fmax", "weighted_fmax", "smin", "ontology_term_auprc"} <= set(measured["metric"])
     assert {"valid", "test"} <= set(measured["subset"])
     # Distant test examples are fewer than ten here, and so have no interval.
     headline = measured[(measured["metric"] == "term_auprc") & (measured["subset"] != "test_distant")]
@@ -88,6 +90,28 @@ def test_labels_and_leakage_come_from_train(finished):
     leakage = read_json(folder / "random.leakage.json")
     # Identical sequences share a group, so none can be parted.
     assert leakage["subsets"]["test"]["identical"] == 0
+
+
+def test_no_protein_of_a_cluster_split_is_near_to_train(finished):
+    folder = finished[0] / "results/from_gaf/splits"
+    identity = pd.read_parquet(folder / "cluster.identity.parquet")
+    assert len(identity)
+    assert not (identity["nearest_identity"] >= 0.3).any()
+    assert set(pd.read_parquet(folder / "cluster.parquet")["subset"]) == {"train", "valid", "test"}
+
+
+def test_proteins_of_ones_own_are_annotated(finished, tmp_path):
+    query = tmp_path / "mine.fasta"
+    # Longer than the tiny backbone reads at once, unknown residues, and a record without any.
+    query.write_text(">long\n" + "MKVLAGHEWT" * 40 + "\n>short\nMKXXV\n>empty\n\n")
+    snakemake(finished[0], "annotate", "putative", "--config", f"query={query}")
+    (folder,) = (finished[0] / "results/from_gaf/random/interpret/mlp/seed0/annotate").iterdir()
+    told = pd.read_csv(folder / "predictions.tsv", sep="\t", header=None, names=["id", "term", "score"])
+    assert set(told["id"]) == {"long", "short"}
+    assert told["score"].between(0, 1, inclusive="right").all()
+    skipped = pd.read_csv(folder / "skipped.tsv", sep="\t").set_index("id")["what"]
+    assert skipped.to_dict() == {"short": "noted", "empty": "skipped"}
+    assert (folder.parent.parent / "putative" / "putative.tsv").is_file()
 
 
 def test_a_head_on_random_weights_beats_chance(finished):

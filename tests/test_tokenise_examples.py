@@ -30,11 +30,12 @@ def examples(tmp_path):
 def test_dataset_on_disk_in_the_order_of_the_examples(tiny_backbone, examples, tmp_path):
     tokenise_examples(examples, [examples], tiny_backbone, 64, tmp_path / "tokens" / "tiny")
     tokens = datasets.load_from_disk(tmp_path / "tokens" / "tiny")
-    assert set(tokens.column_names) == {"id", "input_ids", "length", "truncated"}
+    assert set(tokens.column_names) == {"id", "input_ids", "length", "truncated", "first"}
     assert tokens["id"][:] == list(SEQUENCES)
     assert tokens["input_ids"][:] == [expected(sequence) for sequence in SEQUENCES.values()]
     assert tokens["length"][:] == [len(sequence) + 2 for sequence in SEQUENCES.values()]
     assert not any(tokens["truncated"])
+    assert tokens["first"][:] == list(range(len(SEQUENCES)))  # all are distinct
     # Nothing but the dataset, and no labels in it.
     assert [path.name for path in (tmp_path / "tokens").iterdir()] == ["tiny"]
 

@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["8M"], choices=list(SIZES))
     parser.add_argument("--weights", type=Path, help="folder of a backbone with real weights, in place of --sizes")
     parser.add_argument("--fasta", type=Path, help="proteins of your own")
-    parser.add_argument("--proteins", type=int, help="how many (12 with --quick, else 32)")
+    parser.add_argument("--proteins", type=int, help="how many (10 with --quick, else 32)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--scaling", type=int, nargs="*", metavar="N", help="numbers of sequences (1000 10000 100000)")
@@ -291,7 +291,7 @@ def main() -> None:
     if given.gather:
         print(json.dumps(gather()))
         return
-    number = given.proteins or (12 if given.quick else 32)
+    number = given.proteins or (10 if given.quick else 32)
     results = {}
     with tempfile.TemporaryDirectory() as scratch:
         sizes = [given.weights.name] if given.weights else ["8M"] if given.quick else given.sizes
@@ -300,7 +300,7 @@ def main() -> None:
             for cap, path in PROTEINS.items():
                 proteins = read_proteins(given.fasta or path, cap, number)
                 # Of the time that a quick run may take, the longer proteins need the larger part.
-                stop = began + (18 if cap == 500 else 32) if given.quick else float("inf")
+                stop = began + (16 if cap == 500 else 28) if given.quick else float("inf")
                 names = QUICK if given.quick else WAYS
                 told = compare(folder, proteins, names, given.repeats, torch.device(given.device), stop)
                 results[size, cap] = told

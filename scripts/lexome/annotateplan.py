@@ -1,13 +1,11 @@
 """What `snakemake annotate` and `putative` are asked for: checks of the config, the run, where results go."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
 
 from lexome.alignplan import PROTEIN_RULES
 from lexome.chosenrun import Service, check_run, run_settings
+from lexome.filestart import result_name, start_of
 
 ANNOTATES = Service(
     key="annotate",
@@ -38,21 +36,10 @@ def check_annotate(config: Mapping) -> list[str]:
 
 def _check_query(path: str) -> list[str]:
     """Whether the file is there and begins as FASTA does: before anything is trained for it."""
-    if not Path(path).is_file():
-        return [f"query: no file {path}; give the path from the folder you run snakemake in"]
-    if set("{}") & set(path):
-        return [f"query: {path}: Snakemake takes braces in a path for wildcards; rename the file"]
-    try:
-        with open(path, "rb") as handle:
-            start = handle.read(64)
-        if start.startswith(b"\x1f\x8b"):
-            with gzip.open(path) as handle:
-                start = handle.read(64)
-    except (OSError, EOFError, zlib.error) as error:
-        return [f"query: {path} cannot be read ({error})"]
-    if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b">":
-        return [f"query: {path}, line 1: a FASTA file begins with a line `>name`"]
-    return []
+    start, mistakes = start_of("query", path, 64)  # blank lines may come first
+    if not mistakes and start.lstrip()[:1] != b">":
+        mistakes = [f"query: {path}, line 1: a FASTA file begins with a line `>name`"]
+    return mistakes
 
 
 def annotate_settings(config: Mapping) -> dict:
@@ -77,8 +64,7 @@ def putative_settings(config: Mapping) -> dict:
 
 def query_name(path: str) -> str:
     """The name of a file's results: the file's, without suffixes and without signs that are awkward in paths."""
-    bare = re.sub(r"\.(gz|bgz)$", "", PurePosixPath(path).name, flags=re.IGNORECASE)
-    return re.sub(r"[^\w.-]+", "-", SUFFIXES.sub("", bare)).strip(".-") or "query"
+    return result_name(path, SUFFIXES, "query")
 
 
 def annotated_run(config: Mapping) -> str:

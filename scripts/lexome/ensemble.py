@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from lexome.errors import LexomeError
 from lexome.models import CHOOSES, Trained, score_valid
-from lexome.runs import Part, RunData
+from lexome.runs import Part, RunData, read_predictions
 from lexome.runtime import atomic, write_json
 
 log = logging.getLogger(__name__)
@@ -39,15 +38,14 @@ def read_scores(path: str | Path, part: Part, n_labels: int) -> np.ndarray:
     LexomeError
         If an example is missing or the labels are others.
     """
-    table = pq.read_table(path, columns=["id", "scores"])
-    places = pd.Index(table["id"].to_pandas()).get_indexer(part.ids)
+    rows, scores = read_predictions(path)
+    places = pd.Index(rows["id"]).get_indexer(part.ids)
     if (places < 0).any():
         absent = np.asarray(part.ids, dtype=object)[places < 0][0]
         raise LexomeError(f"{path}: no prediction for {absent}; train that model again")
-    scores = table["scores"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    if len(scores) != len(table) * n_labels:
+    if scores.shape[1] != n_labels:
         raise LexomeError(f"{path}: scores of other labels than the split judges; train that model again")
-    return scores.reshape(len(table), n_labels)[places]
+    return scores[places]
 
 
 def average(scores: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:

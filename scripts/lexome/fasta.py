@@ -116,8 +116,8 @@ def read_fasta(path: str | Path, alphabet: str = "protein") -> tuple[pd.DataFram
                 line = _header_lines(path)[record]
                 raise LexomeError(f"{path}, line {line}: a record without id; write one after the >")
             try:
-                sequence = _clean(raw, letters, unknown, counts)
-            except _BadCharacter as error:
+                sequence = clean(raw, letters, unknown, counts)
+            except BadCharacter as error:
                 line = _line_with(path, _header_lines(path)[record], str(error))
                 raise LexomeError(
                     f"{path}, line {line}: {str(error)!r} in the sequence of {name} is no {alphabet} letter; "
@@ -147,11 +147,11 @@ def read_fasta(path: str | Path, alphabet: str = "protein") -> tuple[pd.DataFram
     return table, counts
 
 
-class _BadCharacter(Exception):
+class BadCharacter(Exception):
     """A character that no sequence has; the message is that character."""
 
 
-def _clean(raw: str, letters: frozenset[str], unknown: str, counts: dict[str, int]) -> str | None:
+def clean(raw: str, letters: frozenset[str], unknown: str, counts: dict[str, int]) -> str | None:
     """Mend one sequence and count what was done; None if the record is to be dropped."""
     sequence = raw.upper()
     counts["lower_case"] += sequence != raw
@@ -173,7 +173,7 @@ def _clean(raw: str, letters: frozenset[str], unknown: str, counts: dict[str, in
         odd = set(sequence) - letters
         for character in sorted(odd):
             if not character.isalpha() and character != "?":
-                raise _BadCharacter(character)
+                raise BadCharacter(character)
         if odd:
             counts["with_unknown"] += 1
             counts["unknown_residues"] += sum(map(sequence.count, odd))

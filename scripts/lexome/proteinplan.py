@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from lexome.alignplan import PROTEIN_RULES
 from lexome.chosenrun import Service, check_run, run_settings
 
-PROTEIN_RULES = ("protein_function",)  # prepare rules whose examples are proteins
 EXPLAINS = Service(
     key="protein",
     examples="proteins",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lexome.errors import LexomeError
-from lexome.fasta import ALPHABETS, _BadCharacter, _clean, open_binary, parse_header
+from lexome.fasta import ALPHABETS, BadCharacter, clean, open_binary, parse_header
 
 # What is handed over at once: bounds the memory. A longer protein is a chunk of its own.
 CHUNK_PROTEINS = 2000
@@ -61,8 +61,8 @@ def read_proteins(path: str | Path, tell: Callable[[Note], None]) -> Iterator[Pr
 
         counts: Counter = Counter()
         try:
-            sequence = _clean(raw, letters, unknown, counts)
-        except _BadCharacter as error:
+            sequence = clean(raw, letters, unknown, counts)
+        except BadCharacter as error:
             note("skipped", f"{str(error)!r} is no letter of a protein")
             continue
         if not name:

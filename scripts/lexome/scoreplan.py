@@ -1,12 +1,10 @@
 """What `snakemake score_variants` is asked for: checks of the config, the run that scores, where results go."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
 
 from lexome.chosenrun import Service, check_run, run_settings
+from lexome.filestart import result_name, start_of
 
 DNA_RULES = ("tf_binding",)  # prepare rules whose examples are DNA that factors bind: explained, and scored by letter
 SCORES = Service(
@@ -42,20 +40,10 @@ def check_score(config: Mapping) -> list[str]:
 
 def _check_source(key: str, path: str) -> list[str]:
     """Whether a file is there and begins as its kind does: before anything is trained for it."""
-    if not Path(path).is_file():
-        return [f"{key}: no file {path}; give the path from the folder you run snakemake in"]
-    if set("{}") & set(path):
-        return [f"{key}: {path}: Snakemake takes braces in a path for wildcards; rename the file"]
+    start, mistakes = start_of(key, path, 8)
+    if mistakes:
+        return mistakes
     signs, mend = STARTS[key]
-    try:
-        with open(path, "rb") as handle:
-            start = handle.read(8)
-        if start.startswith(b"\x1f\x8b"):
-            with gzip.open(path) as handle:
-                start = handle.read(8)
-    except (OSError, EOFError, zlib.error) as error:
-        return [f"{key}: {path} cannot be read ({error})"]
-    start = start.removeprefix(b"\xef\xbb\xbf")
     if start.startswith(b"BCF"):
         return [f"{key}: {path} is BCF; convert it: bcftools view -Oz -o variants.vcf.gz {path}"]
     return [] if start and start[0] in signs else [f"{key}: {path}, line 1: {mend}"]
@@ -74,8 +62,7 @@ def score_settings(config: Mapping) -> Mapping:
 
 def source_name(path: str) -> str:
     """The name of a file's results: the file's, without suffixes and without signs that are awkward in paths."""
-    bare = re.sub(r"\.(gz|bgz)$", "", PurePosixPath(path).name, flags=re.IGNORECASE)
-    return re.sub(r"[^\w.-]+", "-", SUFFIXES.sub("", bare)).strip(".-") or "variants"
+    return result_name(path, SUFFIXES, "variants")
 
 
 def variants_folder(config: Mapping, sample: str) -> str:
